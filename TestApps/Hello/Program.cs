@@ -1,0 +1,1 @@
+Console.WriteLine("Hello, " + (args.Length > 0 ? string.Join(' ', args) : "World") + "!");
