@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+[assembly: DisableRuntimeMarshalling]
+
+namespace ILPreempt.Runtime.Platform;
+
+/// <summary>The few C library calls the scheduler makes. All are blittable, so no marshalling stub is compiled for them.</summary>
+internal static unsafe partial class Libc
+{
+    internal const int EAGAIN = 11;
+    internal const int EINTR = 4;
+    internal const int MADV_DONTNEED = 4;
+
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = false)]
+    internal static extern nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
+
+    [DllImport("libc", EntryPoint = "write")]
+    internal static extern nint Write(int fd, byte* bytes, nint count);
+
+    [DllImport("libc", EntryPoint = "abort")]
+    internal static extern void Abort();
+
+    [DllImport("libc", EntryPoint = "_exit")]
+    internal static extern void ExitNow(int status);
+
+    [DllImport("libc", EntryPoint = "mincore")]
+    internal static extern int MinCore(void* address, nuint length, byte* vector);
+
+    [DllImport("libc", EntryPoint = "madvise")]
+    internal static extern int MAdvise(void* address, nuint length, int advice);
+
+    [DllImport("libc", EntryPoint = "pthread_self")]
+    internal static extern nint PThreadSelf();
+
+    [DllImport("libc", EntryPoint = "pthread_getattr_np")]
+    internal static extern int PThreadGetAttr(nint thread, byte* attributes);
+
+    [DllImport("libc", EntryPoint = "pthread_attr_getstack")]
+    internal static extern int PThreadAttrGetStack(byte* attributes, nuint* low, nuint* size);
+
+    [DllImport("libc", EntryPoint = "pthread_attr_destroy")]
+    internal static extern int PThreadAttrDestroy(byte* attributes);
+
+    [DllImport("libc", EntryPoint = "prctl")]
+    internal static extern int PrCtl(int option, nint value, nint c, nint d, nint e);
+
+    /// <summary>Writes UTF-8 text to stderr without the Console's locks, so that it works from any state.</summary>
+    internal static void WriteError(string text)
+    {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+        {
+            Console.Error.Write(text);
+            return;
+        }
+
+        fixed (byte* p = bytes)
+        {
+            nint done = 0;
+            while (done < bytes.Length)
+            {
+                nint n = Write(2, p + done, bytes.Length - done);
+                if (n <= 0)
+                {
+                    return;
+                }
+
+                done += n;
+            }
+        }
+    }
+}

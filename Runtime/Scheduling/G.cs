@@ -1,0 +1,86 @@
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <summary>
+/// A goroutine. One that has not started is only this object in a queue. Once started its frames live on one OS thread
+/// (LockedM) until it ends; that is the pinned form. Code outside Scheduler.Park must not assume it: a detached goroutine
+/// will have no thread while it waits and may resume on another.
+/// </summary>
+internal sealed class G
+{
+    /// <summary>Go's poison value for stackguard0: larger than any stack pointer, so a guard compare always takes the slow path.</summary>
+    internal static readonly nuint StackPreempt = unchecked((nuint)(nint)(-1314));
+
+    internal readonly long Id;
+    internal readonly long ParentId;
+
+    /// <summary>What it runs. Cleared at the start, so that a finished goroutine keeps nothing alive.</summary>
+    internal Action? Entry;
+
+    /// <summary>The M whose thread holds its frames. Set when it starts or is adopted, cleared when it ends. Written only by that M.</summary>
+    internal M? LockedM;
+
+    /// <summary>Link in the global queue or an injected list. Owned by whoever owns the list.</summary>
+    internal G? SchedLink;
+
+    /// <summary>Links in the list of all goroutines, under AllGs' lock.</summary>
+    internal G? AllNext;
+    internal G? AllPrevious;
+
+    /// <summary>Why it waits and since when (Clock). Written by itself before it leaves Running.</summary>
+    internal WaitReason WaitReason;
+    internal long WaitSince;
+
+    /// <summary>StackPreempt while it is asked to stop, else 0. Written by PreemptOne and Execute, read by NewStack.</summary>
+    internal nuint StackGuard0;
+
+    /// <summary>1 while this goroutine's request is counted in StackGuard.Poll.</summary>
+    internal int PollRaised;
+
+    /// <summary>True when sysmon took the P of a goroutine that did not announce a system call. Written by sysmon before the state becomes Syscall.</summary>
+    internal bool LostP;
+
+    /// <summary>Depth of LockOSThread. Only its own code touches it.</summary>
+    internal int LockDepth;
+
+    /// <summary>True for a goroutine that a foreign thread got from NeedM.</summary>
+    internal bool IsForeign;
+
+    /// <summary>The timer of Sleep, one per goroutine.</summary>
+    internal SchedTimer? SleepTimer;
+
+    /// <summary>How many slices it has used up and how many times it was stopped at a check.</summary>
+    internal long Preemptions;
+
+    private int _status;
+
+    internal G(long id, long parentId, Action? entry)
+    {
+        Id = id;
+        ParentId = parentId;
+        Entry = entry;
+    }
+
+    internal GStatus Status => (GStatus)Volatile.Read(ref _status);
+
+    /// <summary>The one door for state changes (Go: casgstatus). Throws on an illegal edge or when the state is not <paramref name="from"/>.</summary>
+    internal void CasStatus(GStatus from, GStatus to)
+    {
+        if (!TryCasStatus(from, to))
+        {
+            RuntimePanic.Throw($"casgstatus: g{Id} is {Status}, want {from} (to become {to})");
+        }
+    }
+
+    /// <summary>As CasStatus for an edge that two parties race for; false for the loser.</summary>
+    internal bool TryCasStatus(GStatus from, GStatus to)
+    {
+        if (!GStatusEdges.IsLegal(from, to))
+        {
+            RuntimePanic.Throw($"casgstatus: g{Id} from {from} to {to} is not an edge");
+        }
+
+        return Interlocked.CompareExchange(ref _status, (int)to, (int)from) == (int)from;
+    }
+}

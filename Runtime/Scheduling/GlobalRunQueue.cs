@@ -1,0 +1,125 @@
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <summary>An intrusive list of goroutines, linked through G.SchedLink. Not thread-safe.</summary>
+internal struct GList
+{
+    private G? _head;
+    private G? _tail;
+
+    internal int Count { get; private set; }
+
+    internal void PushBack(G g)
+    {
+        g.SchedLink = null;
+        if (_tail == null)
+        {
+            _head = g;
+        }
+        else
+        {
+            _tail.SchedLink = g;
+        }
+
+        _tail = g;
+        Count++;
+    }
+
+    internal G? PopFront()
+    {
+        G? g = _head;
+        if (g != null)
+        {
+            _head = g.SchedLink;
+            g.SchedLink = null;
+            Count--;
+            if (_head == null)
+            {
+                _tail = null;
+            }
+        }
+
+        return g;
+    }
+
+    internal void Append(ref GList other)
+    {
+        if (other._head == null)
+        {
+            return;
+        }
+
+        if (_tail == null)
+        {
+            _head = other._head;
+        }
+        else
+        {
+            _tail.SchedLink = other._head;
+        }
+
+        _tail = other._tail;
+        Count += other.Count;
+        other = default;
+    }
+}
+
+/// <summary>
+/// The queue that all Ps share: preempted goroutines, overflow of local queues, goroutines made ready without a P.
+/// First in, first out. Its lock is the scheduler's lock (Go: sched.lock), which also guards the idle lists.
+/// </summary>
+internal sealed class GlobalRunQueue
+{
+    internal readonly RuntimeLock Lock = new("sched");
+
+    private GList _list;
+    private int _count;
+
+    /// <summary>Readable without the lock as a hint. Written under it; the volatile store pairs with the spinner's recheck.</summary>
+    internal int Count => Volatile.Read(ref _count);
+
+    internal void Put_NeedsLock(G g)
+    {
+        Lock.AssertHeld();
+        _list.PushBack(g);
+        Volatile.Write(ref _count, _list.Count);
+    }
+
+    internal void PutBatch_NeedsLock(ref GList batch)
+    {
+        Lock.AssertHeld();
+        _list.Append(ref batch);
+        Volatile.Write(ref _count, _list.Count);
+    }
+
+    /// <summary>
+    /// Takes one to run, and up to a fair share more into <paramref name="p"/>'s queue: min(128, n, n/procs + 1)
+    /// (Go: globrunqget). <paramref name="max"/> 0 means no further bound. <paramref name="p"/> null: just one.
+    /// </summary>
+    internal G? Get_NeedsLock(P? p, int procs, int max)
+    {
+        Lock.AssertHeld();
+        if (_list.Count == 0)
+        {
+            return null;
+        }
+
+        int n = Math.Min(_list.Count, (_list.Count / procs) + 1);
+        n = max > 0 ? Math.Min(n, max) : n;
+        n = Math.Min(n, (int)LocalRunQueue.Capacity / 2);
+        G first = _list.PopFront()!;
+        if (p != null)
+        {
+            // At most half the ring and the caller found its own ring empty or takes one only, so Put cannot overflow
+            // into this queue, whose lock is held.
+            for (int i = 1; i < n; i++)
+            {
+                p.RunQueue.Put(_list.PopFront()!, next: false, this);
+            }
+        }
+
+        Volatile.Write(ref _count, _list.Count);
+        return first;
+    }
+}

@@ -1,0 +1,94 @@
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <summary>
+/// An OS thread that the scheduler owns or has adopted. With a P and a goroutine it runs user code; with a P and no goroutine
+/// it schedules; without a P it sleeps on Park, is in a system call, or runs on after sysmon took its P.
+/// </summary>
+internal sealed class M
+{
+    /// <summary>The calling thread's M; null on threads the scheduler does not know.</summary>
+    [ThreadStatic]
+    internal static M? Current;
+
+    internal readonly int Id;
+    internal readonly bool IsForeign;
+
+    /// <summary>Where it sleeps. Whoever wakes it has set NextP before, except a broken poll, which sets nothing.</summary>
+    internal readonly Note Park = new();
+
+    /// <summary>The goroutine whose code runs now. Null while the M schedules. Written only by this M; others read it as a hint.</summary>
+    internal volatile G? CurG;
+
+    /// <summary>The goroutine whose frames are on this thread. While it is set the M runs nothing else (Go: lockedg).</summary>
+    internal G? LockedG;
+
+    /// <summary>The P it holds. Written only by this M. After sysmon's retake it is stale until the M finds out (P.TryEnter fails).</summary>
+    internal P? P;
+
+    /// <summary>The P it had before an announced system call.</summary>
+    internal P? OldP;
+
+    /// <summary>The P handed to it before it is woken, published by Park.Wakeup.</summary>
+    internal volatile P? NextP;
+
+    /// <summary>The goroutine to run at once with NextP; null means look for one. Written before NextP.</summary>
+    internal G? NextG;
+
+    /// <summary>Whether NextG shares the slice of the goroutine before it. Written before NextP.</summary>
+    internal bool NextInherit;
+
+    /// <summary>What GoPark was called with, on its way to ParkM. Only this M touches it.</summary>
+    internal Func<G, object?, bool>? ParkCommit;
+    internal object? ParkArgument;
+
+    /// <summary>True while it looks for work that nobody promised. Counted in Scheduler.NMSpinning.</summary>
+    internal bool Spinning;
+
+    /// <summary>Not preemptible while above zero (Go: m.locks).</summary>
+    internal int Locks;
+
+    /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
+    internal nuint NoPreemptMark;
+
+    /// <summary>Counts checks in stress mode.</summary>
+    internal uint StressCount;
+
+    /// <summary>Link in the list of idle Ms, under the scheduler's lock.</summary>
+    internal M? SchedLink;
+
+    /// <summary>Link in the list of all Ms, which only grows at its head.</summary>
+    internal M? AllLink;
+
+    /// <summary>True once its thread has ended; sysmon then skips it.</summary>
+    internal volatile bool Dead;
+
+    /// <summary>CoreCLR's thread object, for ThreadMode; 0 when unknown.</summary>
+    internal nint NativeThread;
+
+    /// <summary>The stack's range, and the line below which a check throws instead of letting the program die of overflow.</summary>
+    internal nuint StackLow;
+    internal nuint StackHigh;
+    internal nuint StackLimit;
+
+    /// <summary>1 while sysmon has seen pages in use near StackLimit; counted in StackGuard.Poll.</summary>
+    internal int DeepStack;
+
+    internal M(int id, bool isForeign)
+    {
+        Id = id;
+        IsForeign = isForeign;
+    }
+
+    /// <summary>Records what belongs to the calling thread. First thing on the thread itself.</summary>
+    internal void Bind()
+    {
+        Current = this;
+        NativeThread = ThreadMode.NativeThread(Thread.CurrentThread);
+        if (StackBounds.TryGet(out StackLow, out StackHigh))
+        {
+            StackLimit = StackRoom.LimitOf(StackLow, StackHigh);
+        }
+    }
+}

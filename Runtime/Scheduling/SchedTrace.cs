@@ -1,0 +1,61 @@
+using System.Text;
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <summary>The scheduler's state as text, in the format that Go's GODEBUG=schedtrace prints.</summary>
+internal static class SchedTrace
+{
+    private static readonly long s_start = Clock.Now();
+
+    /// <summary>One line: SCHED ms, Ps, threads, queues.</summary>
+    internal static string Line(long now)
+    {
+        P[] all = Scheduler.AllP;
+        StringBuilder text = new(256);
+        text.Append("SCHED ").Append((now - s_start) / 1_000_000).Append("ms: gomaxprocs=").Append(all.Length)
+            .Append(" idleprocs=").Append(Volatile.Read(ref Scheduler.NPIdle))
+            .Append(" threads=").Append(AllMs.Count)
+            .Append(" spinningthreads=").Append(Volatile.Read(ref Scheduler.NMSpinning))
+            .Append(" needspinning=").Append(Scheduler.NeedSpinning ? 1 : 0)
+            .Append(" idlethreads=").Append(Scheduler.NMIdle)
+            .Append(" runqueue=").Append(Scheduler.RunQ.Count)
+            .Append(" [");
+        foreach (P p in all)
+        {
+            text.Append(' ').Append(p.RunQueue.Count);
+        }
+
+        text.Append(" ] schedticks=[");
+        foreach (P p in all)
+        {
+            text.Append(' ').Append(p.SchedTick);
+        }
+
+        return text.Append(" ]\n").ToString();
+    }
+
+    /// <summary>Every P, M and G, for a fatal error. Reads moving data; values may not belong to one moment.</summary>
+    internal static string Detail()
+    {
+        StringBuilder text = new(Line(Clock.Now()));
+        foreach (P p in Scheduler.AllP)
+        {
+            text.Append($"  P{p.Id}: status={p.Status} schedtick={p.SchedTick} syscalltick={p.SyscallTick} m={p.M?.Id ?? -1} runqsize={p.RunQueue.Count} timerslen={p.Timers.Count}\n");
+        }
+
+        int shown = 0;
+        foreach (G g in AllGs.Snapshot())
+        {
+            if (shown++ == 50)
+            {
+                text.Append($"  ... {AllGs.Count - 50} more\n");
+                break;
+            }
+
+            text.Append($"  G{g.Id}: status={g.Status}({g.WaitReason.Text()}) m={g.LockedM?.Id ?? -1} lostp={g.LostP}\n");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,188 @@
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <content>
+/// Native code and blocking calls. Announced: EnterSyscall leaves the P stealable and mostly finds it again at the end;
+/// EnterSyscallBlock hands it off at once. Not announced: sysmon sees that the thread is in native code and takes the P
+/// (SysMon.Retake); the goroutine is then in Syscall with LostP set, may run on without a P, and gets one at its next
+/// check or scheduler call (RegainP).
+/// </content>
+internal static unsafe partial class Scheduler
+{
+    /// <summary>How many goroutines run or wait without a P that sysmon took. sysmon watches them.</summary>
+    internal static int LostCount;
+
+    /// <summary>Before a call that may block (Go: entersyscall).</summary>
+    internal static void EnterSyscall()
+    {
+        M m = M.Current!;
+        EnterWithP(m);
+        P p = m.P!;
+        p.SyscallTick++;
+        m.OldP = p;
+        m.P = null;
+        G g = m.CurG!;
+        g.WaitReason = WaitReason.Syscall;
+        g.WaitSince = Clock.Now();
+        g.CasStatus(GStatus.Running, GStatus.Syscall);
+        p.BeginSyscall(m);
+        if (Volatile.Read(ref s_gcWaiting) != 0)
+        {
+            StopSyscallP(m, p);
+        }
+    }
+
+    /// <summary>Before a call that will block: another M gets the P now (Go: entersyscallblock).</summary>
+    internal static void EnterSyscallBlock()
+    {
+        M m = M.Current!;
+        EnterWithP(m);
+        m.P!.SyscallTick++;
+        m.OldP = null;
+        P p = ReleaseP(m);
+        G g = m.CurG!;
+        g.WaitReason = WaitReason.Syscall;
+        g.WaitSince = Clock.Now();
+        g.CasStatus(GStatus.Running, GStatus.Syscall);
+        HandOffP(p);
+    }
+
+    /// <summary>After the call (Go: exitsyscall): the old P if nobody took it, else an idle one, else wait in the global queue.</summary>
+    internal static void ExitSyscall()
+    {
+        M m = M.Current!;
+        G g = m.CurG!;
+        P? old = m.OldP;
+        m.OldP = null;
+        if (old != null && old.TryEndSyscall(m))
+        {
+            m.P = old;
+            g.CasStatus(GStatus.Syscall, GStatus.Running);
+            g.WaitReason = WaitReason.None;
+            old.SyscallTick++;
+            old.Leave(m);
+            return;
+        }
+
+        ExitSyscallSlow(m, g);
+    }
+
+    /// <summary>
+    /// The P was taken while this thread was in native code. sysmon changes the goroutine's state right after it took the P,
+    /// so the wait for that is short.
+    /// </summary>
+    private static void RegainP(M m)
+    {
+        G g = m.CurG!;
+        SpinWait spin = default;
+        while (g.Status != GStatus.Syscall)
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+
+        m.P = null;
+        ExitSyscallSlow(m, g);
+    }
+
+    private static void ExitSyscallSlow(M m, G g)
+    {
+        if (g.LostP)
+        {
+            g.LostP = false;
+            Interlocked.Decrement(ref LostCount);
+        }
+
+        // One lock for both looks: a P that goes idle after the first would miss the goroutine in the queue.
+        RunQ.Lock.Lock();
+        P? p = PIdleGet_NeedsLock();
+        if (p == null)
+        {
+            g.CasStatus(GStatus.Syscall, GStatus.Runnable);
+            m.CurG = null;
+            RunQ.Put_NeedsLock(g);
+        }
+
+        RunQ.Lock.Unlock();
+        bool inheritTime = false;
+        if (p != null)
+        {
+            AcquireP(m, p);
+            g.CasStatus(GStatus.Syscall, GStatus.Running);
+            g.WaitReason = WaitReason.None;
+            p.SchedTick++;
+            p.SliceStart = Clock.Now();
+            ClearPreempt(g);
+            p.Leave(m);
+            return;
+        }
+
+        SysMon.SomebodyBecameReady();
+        G? next = StopM(m, out inheritTime);
+        if (next != g)
+        {
+            RuntimePanic.Throw($"exitsyscall: m{m.Id} resumed with g{next?.Id}, want g{g.Id}");
+        }
+
+        g.WaitReason = WaitReason.None;
+        Execute(m, g, inheritTime);
+    }
+
+    /// <summary>sysmon takes the P of an M that has been in native code without saying so. False: the M was faster.</summary>
+    internal static bool TakeRunningP(P p, M m, PStatus to)
+    {
+        if (!p.TryTake(m, PStatus.Running, to))
+        {
+            return false;
+        }
+
+        // The M can't enter the scheduler now, so its goroutine is the one that ran when the P was taken.
+        G? g = m.CurG;
+        if (g == null)
+        {
+            RuntimePanic.Throw($"retake: m{m.Id} ran p{p.Id} without a goroutine");
+        }
+
+        g.WaitReason = WaitReason.Syscall;
+        g.WaitSince = Clock.Now();
+        g.LostP = true;
+        Interlocked.Increment(ref LostCount);
+        g.CasStatus(GStatus.Running, GStatus.Syscall);
+        return true;
+    }
+
+    /// <summary>sysmon's door to HandOffP for a P that it has just taken.</summary>
+    internal static void HandOffTakenP(P p) => HandOffP(p);
+
+    /// <summary>Adopts the calling thread, which the scheduler does not own: it becomes an M with a goroutine and gets a P (Go: needm).</summary>
+    internal static G NeedM(long id = 0)
+    {
+        EnsureStarted();
+        M m = AllMs.Add(isForeign: true);
+        m.Bind();
+        G g = new(id != 0 ? id : Interlocked.Increment(ref s_goid), 0, null) { IsForeign = true };
+        AllGs.Add(g);
+        Pin(m, g);
+        m.CurG = g;
+        g.CasStatus(GStatus.Idle, GStatus.Syscall);
+        ExitSyscallSlow(m, g);
+        return g;
+    }
+
+    /// <summary>Gives the thread back (Go: dropm). Its goroutine ends.</summary>
+    internal static void DropM()
+    {
+        M m = M.Current!;
+        EnterWithP(m);
+        G g = m.CurG!;
+        g.CasStatus(GStatus.Running, GStatus.Dead);
+        m.CurG = null;
+        Unpin(m, g);
+        ClearPreempt(g);
+        AllGs.Remove(g);
+        StackRoom.Reset(m);
+        HandOffP(ReleaseP(m));
+        AllMs.Remove(m);
+        M.Current = null;
+    }
+}

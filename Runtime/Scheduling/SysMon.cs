@@ -1,0 +1,290 @@
+using ILPreempt.Runtime.Platform;
+
+namespace ILPreempt.Runtime.Scheduling;
+
+/// <summary>What sysmon saw of a P in its last rounds.</summary>
+internal struct SysMonTick
+{
+    internal uint SchedTick;
+    internal uint SyscallTick;
+    internal long NativeSince;
+    internal G? Asked;
+    internal long AskedSince;
+}
+
+/// <summary>
+/// The monitor thread (Go: sysmon). It has no P, so nothing can keep it from running. Each round it fires timers of busy Ps,
+/// marks goroutines whose slice is over while somebody waits, takes Ps from threads that sit in native code, watches for
+/// deep stacks and prints the schedtrace line.
+///
+/// It sleeps 20 us, doubling to 10 ms when nothing happens, as in Go, but never past a moment it knows of (end of a slice,
+/// a timer): so a slice ends within a millisecond of its 10, not at 10 to 20. Nobody waiting means nobody is preempted; the
+/// P is then remembered as overdue, and whoever becomes ready without finding a P pokes sysmon.
+/// The poke race: a poker stores its work, then reads s_nextWake; sysmon stores s_nextWake, then reads the work. Either
+/// the poker wakes it or it sees the work.
+/// </summary>
+internal static class SysMon
+{
+    private const long MinDelayNs = 20_000;
+    private const long MaxDelayNs = 10_000_000;
+    private const int IdleRounds = 50;
+
+    /// <summary>How long a request keeps the poll word raised, and how long until it is raised again. Guesses: a check comes every few us in woven code.</summary>
+    private const long GraceNs = 1_000_000;
+    private const long AskAgainNs = 10_000_000;
+
+    /// <summary>How long a thread must have been in native code before its P is taken. Go's 20 us.</summary>
+    private const long RetakeNs = 20_000;
+
+    private static readonly Note s_note = new();
+    private static readonly Action<M> s_watchLost = WatchLost;
+    private static long s_nextWake = long.MaxValue;
+    private static int s_overdue;
+    private static int s_deepSleep;
+
+    internal static long Rounds;
+    internal static long Retakes;
+
+    internal static void Start()
+    {
+        Thread thread = new(Run, 256 * 1024) { IsBackground = true, Name = "ILPreempt sysmon" };
+        thread.UnsafeStart();
+    }
+
+    /// <summary>Makes sysmon look now.</summary>
+    internal static void Poke() => s_note.Wakeup();
+
+    /// <summary>Something is due at <paramref name="when"/>, perhaps before sysmon would wake.</summary>
+    internal static void NoteDeadline(long when)
+    {
+        if (when < Volatile.Read(ref s_nextWake))
+        {
+            Poke();
+        }
+    }
+
+    /// <summary>A goroutine became ready and no P was idle: if one runs past its slice, it is time to end it.</summary>
+    internal static void SomebodyBecameReady()
+    {
+        if (Volatile.Read(ref s_overdue) != 0 && Volatile.Read(ref Scheduler.NPIdle) == 0)
+        {
+            Poke();
+        }
+    }
+
+    /// <summary>A P goes to work.</summary>
+    internal static void WakeFromDeepSleep()
+    {
+        if (Volatile.Read(ref s_deepSleep) != 0)
+        {
+            Poke();
+        }
+    }
+
+    internal static bool IsInNativeCode(M m) => m.NativeThread != 0 && ThreadMode.IsPreemptive(m.NativeThread);
+
+    private static void Run()
+    {
+        // The default slack of 50 us is more than the shortest sleep.
+        if (OperatingSystem.IsLinux())
+        {
+            const int PrSetTimerSlack = 29;
+            _ = Libc.PrCtl(PrSetTimerSlack, 1, 0, 0, 0);
+        }
+
+        int idle = 0;
+        long delay = MinDelayNs;
+        long nextTrace = Settings.SchedTraceMs > 0 ? Clock.Now() : long.MaxValue;
+        while (true)
+        {
+            Rounds++;
+            long now = Clock.Now();
+            long next = FireTimers(now);
+            next = Math.Min(next, Retake(now, out bool retook));
+            if (Volatile.Read(ref Scheduler.LostCount) != 0)
+            {
+                AllMs.ForEach(s_watchLost);
+            }
+
+            if (now >= nextTrace)
+            {
+                Libc.WriteError(SchedTrace.Line(now));
+                nextTrace = now + (Settings.SchedTraceMs * 1_000_000L);
+            }
+
+            idle = retook ? 0 : idle + 1;
+            delay = idle <= IdleRounds ? MinDelayNs : Math.Min(delay * 2, MaxDelayNs);
+            bool deep = delay == MaxDelayNs && Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs;
+            long wake = Math.Min(Math.Min(next, nextTrace), deep ? long.MaxValue : now + delay);
+            SleepUntil(wake, deep);
+            if (deep)
+            {
+                idle = 0;
+            }
+        }
+    }
+
+    private static void SleepUntil(long wake, bool deep)
+    {
+        Volatile.Write(ref s_nextWake, wake);
+        if (deep)
+        {
+            Volatile.Write(ref s_deepSleep, 1);
+        }
+
+        Interlocked.MemoryBarrier();
+        bool stillDeep = !deep || Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs;
+        if (stillDeep)
+        {
+            s_note.Sleep(wake == long.MaxValue ? -1 : wake);
+        }
+
+        Volatile.Write(ref s_deepSleep, 0);
+        Volatile.Write(ref s_nextWake, 0);
+    }
+
+    /// <summary>Runs due timers of all Ps; a busy P would run them only at its next switch. Returns when the next one is due.</summary>
+    private static long FireTimers(long now)
+    {
+        long next = long.MaxValue;
+        foreach (P p in Scheduler.AllP)
+        {
+            long earliest = p.Timers.Earliest;
+            if (earliest != 0 && earliest <= now)
+            {
+                p.Timers.RunDue(now);
+                earliest = p.Timers.Earliest;
+            }
+
+            if (earliest != 0)
+            {
+                next = Math.Min(next, earliest);
+            }
+        }
+
+        return next;
+    }
+
+    /// <summary>Ends slices and takes Ps (Go: retake). Returns the next moment at which a slice ends.</summary>
+    private static long Retake(long now, out bool retook)
+    {
+        retook = false;
+        bool waits = Scheduler.SomebodyWaits();
+        bool overdue = false;
+        long next = long.MaxValue;
+        foreach (P p in Scheduler.AllP)
+        {
+            PStatus status = p.Status;
+            if (p.M is not M m || (status != PStatus.Running && status != PStatus.Syscall))
+            {
+                p.Seen = default;
+                continue;
+            }
+
+            ref SysMonTick seen = ref p.Seen;
+            if (seen.SchedTick != p.SchedTick || seen.SyscallTick != p.SyscallTick)
+            {
+                seen = new SysMonTick { SchedTick = p.SchedTick, SyscallTick = p.SyscallTick };
+            }
+
+            StackRoom.Watch(m);
+            if (status == PStatus.Syscall || IsInNativeCode(m))
+            {
+                overdue = true;
+                if (seen.NativeSince == 0)
+                {
+                    seen.NativeSince = now;
+                    next = Math.Min(next, waits ? now + RetakeNs : long.MaxValue);
+                }
+                else if (now - seen.NativeSince >= RetakeNs && waits)
+                {
+                    retook |= Take(p, m, status);
+                }
+
+                continue;
+            }
+
+            seen.NativeSince = 0;
+            long end = p.SliceStart + Settings.SliceNs;
+            if (now < end)
+            {
+                next = Math.Min(next, end);
+            }
+            else if (!waits && !Scheduler.WorldStopping)
+            {
+                overdue = true;
+            }
+            else
+            {
+                next = Math.Min(next, Ask(p, ref seen, now));
+            }
+        }
+
+        Volatile.Write(ref s_overdue, overdue ? 1 : 0);
+        if (overdue && !waits)
+        {
+            // The partner of SomebodyBecameReady: it puts the goroutine, then reads s_overdue.
+            Interlocked.MemoryBarrier();
+            if (Scheduler.SomebodyWaits())
+            {
+                next = now;
+            }
+        }
+
+        return next;
+    }
+
+    /// <summary>Marks the goroutine; keeps the poll word raised for a grace, then lowers it and asks again later.</summary>
+    private static long Ask(P p, ref SysMonTick seen, long now)
+    {
+        if (seen.Asked != null && now - seen.AskedSince < AskAgainNs)
+        {
+            if (now - seen.AskedSince >= GraceNs)
+            {
+                Scheduler.LowerPoll(seen.Asked);
+                return seen.AskedSince + AskAgainNs;
+            }
+
+            return seen.AskedSince + GraceNs;
+        }
+
+        seen.Asked = Scheduler.PreemptOne(p);
+        seen.AskedSince = now;
+        return now + GraceNs;
+    }
+
+    private static bool Take(P p, M m, PStatus status)
+    {
+        bool taken = status == PStatus.Syscall
+            ? p.TryTake(m, PStatus.Syscall)
+            : Scheduler.TakeRunningP(p, m, PStatus.Idle);
+        if (taken)
+        {
+            Retakes++;
+            p.SyscallTick++;
+            p.Seen = default;
+            Scheduler.HandOffTakenP(p);
+        }
+
+        return taken;
+    }
+
+    /// <summary>A goroutine that came back from native code without a P: make it stop at its next check and queue for one.</summary>
+    private static void WatchLost(M m)
+    {
+        G? g = m.CurG;
+        if (g == null || !g.LostP || g.Status != GStatus.Syscall)
+        {
+            return;
+        }
+
+        if (IsInNativeCode(m))
+        {
+            Scheduler.LowerPoll(g);
+        }
+        else
+        {
+            Scheduler.Mark(g);
+        }
+    }
+}

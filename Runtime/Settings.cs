@@ -1,0 +1,130 @@
+using System.Globalization;
+
+namespace ILPreempt.Runtime;
+
+/// <summary>
+/// The scheduler's settings. Each comes from its environment variable, else from the AppContext property
+/// <c>ILPreempt.Name</c> that a build puts into the runtimeconfig, else from the default here.
+/// A value that cannot be read is reported once on stderr and the default is used: a typo must not change what a program does.
+/// </summary>
+internal static class Settings
+{
+    /// <summary>How many Ps: goroutines that run at the same time. Default: the CPUs that the container grants.</summary>
+    internal static int MaxProcs = Environment.ProcessorCount;
+
+    /// <summary>Length of a time slice in nanoseconds. Go's forcePreemptNS, 10 ms.</summary>
+    internal static long SliceNs = 10_000_000;
+
+    /// <summary>How many started goroutines may hold a thread at once, as Go's debug.SetMaxThreads.</summary>
+    internal static int MaxThreads = 10_000;
+
+    /// <summary>Reserve of a goroutine's stack in bytes. Memory is used only for pages that were touched.</summary>
+    internal static long StackBytes = 256L << 20;
+
+    /// <summary>Period of the schedtrace line in milliseconds; 0 is off.</summary>
+    internal static int SchedTraceMs;
+
+    /// <summary>Preempt at every n-th check; 0 is off.</summary>
+    internal static int StressEvery;
+
+    /// <summary>Seed of the stress mode's choices.</summary>
+    internal static int StressSeed = 1;
+
+    /// <summary>Reads all of them. Called once, before the first P exists.</summary>
+    internal static void Load()
+    {
+        Read("ILPREEMPT_MAXPROCS", "ILPreempt.MaxProcs", static s => TryInt(s, 1, 1024, out MaxProcs), "a number of processors, 1 to 1024");
+        Read("ILPREEMPT_SLICE", "ILPreempt.Slice", static s => TryDuration(s, 100_000, 60_000_000_000, out SliceNs), "a duration from 100us to 60s, for example 10ms");
+        Read("ILPREEMPT_MAXTHREADS", "ILPreempt.MaxThreads", static s => TryInt(s, 1, 1_000_000, out MaxThreads), "a number of threads, 1 to 1000000");
+        Read("ILPREEMPT_STACK", "ILPreempt.Stack", static s => TrySize(s, 1 << 20, 1 << 30, out StackBytes), "a size from 1M to 1G, for example 256M");
+        Read("ILPREEMPT_SCHEDTRACE", "ILPreempt.SchedTrace", static s => TryInt(s, 0, 3_600_000, out SchedTraceMs), "a period in milliseconds, 0 is off");
+        Read("ILPREEMPT_STRESS", "ILPreempt.Stress", TryStress, "n or n:seed with n from 0 (off) to 1000000");
+    }
+
+    /// <summary>Parses "10ms", "100us", "1s" or "250000ns" into nanoseconds within the bounds.</summary>
+    internal static bool TryDuration(string text, long min, long max, out long ns)
+    {
+        ns = 0;
+        ReadOnlySpan<char> s = text.AsSpan().Trim();
+        (int suffix, double unit) = s switch
+        {
+            _ when s.EndsWith("ns") => (2, 1.0),
+            _ when s.EndsWith("us") => (2, 1e3),
+            _ when s.EndsWith("ms") => (2, 1e6),
+            _ when s.EndsWith("s") => (1, 1e9),
+            _ => (0, 0.0),
+        };
+        if (unit == 0
+            || !double.TryParse(s[..^suffix], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value))
+        {
+            return false;
+        }
+
+        double result = value * unit;
+        ns = result <= max ? (long)result : 0;
+        return ns >= min && ns <= max;
+    }
+
+    /// <summary>Parses "256M", "64K", "1G" or plain bytes within the bounds.</summary>
+    internal static bool TrySize(string text, long min, long max, out long bytes)
+    {
+        bytes = 0;
+        ReadOnlySpan<char> s = text.AsSpan().Trim();
+        if (s.IsEmpty)
+        {
+            return false;
+        }
+
+        int shift = char.ToUpperInvariant(s[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        if (!long.TryParse(shift == 0 ? s : s[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) || value > max)
+        {
+            return false;
+        }
+
+        bytes = value << shift;
+        return bytes >= min && bytes <= max;
+    }
+
+    private static bool TryInt(string text, int min, int max, out int value) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= min && value <= max;
+
+    private static bool TryStress(string text)
+    {
+        string[] parts = text.Split(':');
+        int seed = 1;
+        return parts.Length <= 2
+            && TryInt(parts[0], 0, 1_000_000, out StressEvery)
+            && (parts.Length == 1 || TryInt(parts[1], 0, int.MaxValue, out seed))
+            && (StressSeed = seed) >= 0;
+    }
+
+    private static void Read(string variable, string property, Func<string, bool> parse, string want)
+    {
+        string? text = Environment.GetEnvironmentVariable(variable);
+        string source = variable;
+        if (string.IsNullOrEmpty(text))
+        {
+            text = AppContext.GetData(property)?.ToString();
+            source = property;
+        }
+
+        if (!string.IsNullOrEmpty(text) && !Apply(parse, text))
+        {
+            Platform.Libc.WriteError($"ilpreempt: {source}={text} is ignored: want {want}\n");
+        }
+    }
+
+    private static bool Apply(Func<string, bool> parse, string text)
+    {
+        (int procs, long slice, int threads, long stack, int trace, int every, int seed) =
+            (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed);
+        if (parse(text))
+        {
+            return true;
+        }
+
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed) =
+            (procs, slice, threads, stack, trace, every, seed);
+        return false;
+    }
+}
