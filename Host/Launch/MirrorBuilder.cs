@@ -1,0 +1,199 @@
+using ILPreempt.Host.Cache;
+
+namespace ILPreempt.Host.Launch;
+
+/// <summary>
+/// Builds the folder that stands in for the program's own: links to every file of it, the woven assemblies in their places, its
+/// deps.json with ILPreempt.Runtime added and its runtimeconfig.json with the hook. hostpolicy takes the folder of the depsfile
+/// for the program's root, so the woven copies are what the Default context trusts, under the program's own frameworks and its
+/// own versions of everything. Rejected, after trying on real programs: handing woven assemblies over from a Resolving
+/// handler (MSBuild loads the original by path; a NuGet copy newer than the framework's loses), and a woven folder beside
+/// the program's own depsfile (silently runs the original).
+/// </summary>
+internal sealed class MirrorBuilder
+{
+    private readonly string _app;
+    private readonly string _appFolder;
+    private readonly CacheFolder _cache;
+    private readonly string _mirror;
+
+    // Where a woven assembly goes, relative to the mirror -> its entry in the store.
+    private readonly Dictionary<string, StoredAssembly> _placed = [];
+
+    // Folders of the program that hold a woven assembly; all others are linked to as a whole.
+    private readonly HashSet<string> _realFolders = [""];
+
+    // Mirror path -> original, for assemblies from outside the program's folder.
+    private readonly List<string> _moved = [];
+    private readonly List<string> _frameworkFiles = [];
+    private readonly Dictionary<string, string> _watched = [];
+
+    private MirrorBuilder(string app, CacheFolder cache, string key)
+    {
+        _app = app;
+        _appFolder = Path.GetDirectoryName(app)!;
+        _cache = cache;
+
+        // Unwoven code sees the mirror's path, and some derive a name from it: the last part is the original's.
+        string leaf = Path.GetFileName(_appFolder) is { Length: > 0 } name ? name : "root";
+        _mirror = $"{cache.Mirrors}/{LaunchRecord.ShortHash(key)}/{Guid.NewGuid():N}/{leaf}";
+    }
+
+    /// <summary>Weaves what is not yet woven, builds the mirror, and records both for the next start.</summary>
+    public static LaunchRecord Build(string app, string muxer, CacheFolder cache, string key, LaunchRequest request)
+    {
+        MirrorBuilder builder = new(app, cache, key);
+
+        // Fingerprints come before the reading: a file that changes meanwhile is then seen at the next start.
+        builder.Watch(app, Target.RuntimeConfigOf(app), Path.ChangeExtension(app, ".runtimeconfig.dev.json"), Target.DepsFileOf(app));
+        builder.Watch(muxer, HostFiles.Host, HostFiles.Runtime, HostFiles.Weaver);
+        builder.Watch(TrustedList.FrameworkFolders(muxer));
+        Target.Inspect(app);
+        cache.Create();
+        TrustedAssemblies trusted = TrustedList.Read(app, muxer, cache);
+        builder.Watch([.. trusted.Own]);
+        builder.Weave(trusted, request);
+        LaunchRecord record = builder.WriteMirror(request);
+        record.Write(cache, key, builder._watched);
+        MirrorSweeper.Sweep(cache, LaunchRecord.ShortHash(key), record.Mirror);
+        return record;
+    }
+
+    private void Watch(params ReadOnlySpan<string> paths)
+    {
+        foreach (string path in paths)
+        {
+            _watched[path] = LaunchRecord.Fingerprint(path);
+        }
+    }
+
+    private void Weave(TrustedAssemblies trusted, LaunchRequest request)
+    {
+        if (request.Scope == "none")
+        {
+            return;
+        }
+
+        List<string> inputs = [.. trusted.Own.Where(file => Path.GetFileName(file) != "ILPreempt.Runtime.dll")];
+        if (request.Scope == "all")
+        {
+            inputs.AddRange(trusted.Framework.Where(file => Path.GetFileName(file) != "System.Private.CoreLib.dll"));
+        }
+
+        foreach ((string original, StoredAssembly woven) in WeaveRun.All(inputs, _app, [.. trusted.Own, .. trusted.Framework], _cache, request))
+        {
+            if (woven.Assembly is not null)
+            {
+                Place(original, woven, trusted);
+            }
+        }
+    }
+
+    private void Place(string original, StoredAssembly woven, TrustedAssemblies trusted)
+    {
+        string name = Path.GetFileName(original);
+        if (original.StartsWith(_appFolder + "/", StringComparison.Ordinal))
+        {
+            string relative = original[(_appFolder.Length + 1)..];
+            _placed[relative] = woven;
+            for (string? folder = Path.GetDirectoryName(relative); folder is { Length: > 0 }; folder = Path.GetDirectoryName(folder))
+            {
+                _realFolders.Add(folder);
+            }
+
+            return;
+        }
+
+        // From a NuGet folder or a framework: hostpolicy looks for it in the program's root first.
+        _placed[name] = woven;
+        _moved.Add($"{_mirror}/{name}\t{original}");
+        if (!trusted.Own.Contains(original))
+        {
+            _frameworkFiles.Add(name);
+        }
+    }
+
+    private LaunchRecord WriteMirror(LaunchRequest request)
+    {
+        string config = Target.RuntimeConfigOf(_app);
+        string deps = Target.DepsFileOf(_app);
+        string mirrorApp = $"{_mirror}/{Path.GetFileName(_app)}";
+        string mirrorConfig = Target.RuntimeConfigOf(mirrorApp);
+        string mirrorDeps = Target.DepsFileOf(mirrorApp);
+
+        Fill("", [Path.GetFileName(_app), Path.GetFileName(config), Path.GetFileName(deps), "ILPreempt.Runtime.dll"]);
+        if (!_placed.ContainsKey(Path.GetFileName(_app)))
+        {
+            // The muxer follows a link and would take the original's folder for the program's.
+            File.Copy(_app, mirrorApp);
+        }
+
+        string runtime = $"{_mirror}/ILPreempt.Runtime.dll";
+        File.Copy(HostFiles.Runtime, runtime);
+        bool hooksOff = RuntimeConfig.WriteCopy(config, mirrorConfig, (own, off) => LaunchText(own, off, request));
+        List<string> exec = ["exec", "--runtimeconfig", mirrorConfig];
+        if (File.Exists(deps))
+        {
+            DepsFile.WriteCopy(deps, mirrorDeps, _frameworkFiles);
+            exec.AddRange(["--depsfile", mirrorDeps]);
+            Watch(mirrorDeps);
+        }
+
+        exec.Add(mirrorApp);
+        Watch(mirrorApp, mirrorConfig, runtime);
+        return new LaunchRecord { ExecArguments = exec, Mirror = _mirror, HooksOff = hooksOff };
+    }
+
+    // One folder of the program: woven files, links to the rest, links to whole folders without woven files.
+    private void Fill(string relative, HashSet<string> special)
+    {
+        string source = Path.Combine(_appFolder, relative);
+        string mirror = Path.Combine(_mirror, relative);
+        Directory.CreateDirectory(mirror);
+        Watch(source);
+        foreach (string entry in Directory.EnumerateFileSystemEntries(source))
+        {
+            string name = Path.GetFileName(entry);
+            string inApp = relative.Length == 0 ? name : relative + "/" + name;
+            string link = Path.Combine(mirror, name);
+            if (_realFolders.Contains(inApp))
+            {
+                Fill(inApp, []);
+            }
+            else if (!_placed.ContainsKey(inApp) && !special.Contains(name) && !IsReplacedPdb(inApp))
+            {
+                File.CreateSymbolicLink(link, entry);
+            }
+        }
+
+        foreach ((string place, StoredAssembly woven) in _placed)
+        {
+            if ((Path.GetDirectoryName(place) ?? "") == relative)
+            {
+                string file = Path.Combine(_mirror, place);
+                LinkOrCopy(woven.Assembly!, file);
+                Watch(file);
+                if (woven.Symbols is not null)
+                {
+                    LinkOrCopy(woven.Symbols, Path.ChangeExtension(file, ".pdb"));
+                }
+            }
+        }
+    }
+
+    private bool IsReplacedPdb(string inApp) => inApp.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase)
+        && _placed.TryGetValue(Path.ChangeExtension(inApp, ".dll"), out StoredAssembly? woven) && woven.Symbols is not null;
+
+    private static void LinkOrCopy(string stored, string file)
+    {
+        if (!Native.TryHardLink(stored, file))
+        {
+            File.Copy(stored, file);
+        }
+    }
+
+    // Read by Launch in the runtime, line by line; the two must agree on the order.
+    private string LaunchText(string ownHooks, bool hooksOff, LaunchRequest request) => string.Join(
+        '\n',
+        [_mirror, _appFolder, _app, HostFiles.Folder, _cache.Root, request.Scope, request.Checks, hooksOff ? "off" : "on", ownHooks, .. _moved]);
+}

@@ -1,0 +1,111 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ILPreempt.Host.Launch;
+
+/// <summary>The libc calls by which the launcher turns into the guest. All blittable, so that ReadyToRun code calls them directly.</summary>
+internal static unsafe class Native
+{
+    private const int RLIMIT_STACK = 3;
+    private const int SIGPIPE = 13;
+
+    /// <summary>Sets a variable in the real environment, which is what exec hands on; .NET's own copy is not touched.</summary>
+    public static void SetEnvironment(string name, string value)
+    {
+        Environment.SetEnvironmentVariable(name, value);
+        fixed (byte* n = Text(name), v = Text(value))
+        {
+            _ = setenv(n, v, 1);
+        }
+    }
+
+    /// <summary>Removes a variable from the real environment.</summary>
+    public static void UnsetEnvironment(string name)
+    {
+        Environment.SetEnvironmentVariable(name, null);
+        fixed (byte* n = Text(name))
+        {
+            _ = unsetenv(n);
+        }
+    }
+
+    /// <summary>
+    /// Raises the soft stack limit to at least <paramref name="bytes"/> if the hard limit allows it. Returns the old soft limit,
+    /// or null if nothing changed.
+    /// </summary>
+    public static ulong? RaiseStackLimit(ulong bytes)
+    {
+        RLimit limit;
+        if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.Soft >= bytes || limit.Hard < bytes)
+        {
+            return null;
+        }
+
+        ulong old = limit.Soft;
+        limit.Soft = bytes;
+        return setrlimit(RLIMIT_STACK, &limit) == 0 ? old : null;
+    }
+
+    /// <summary>Replaces this process by another program. Returns only if that fails, with errno.</summary>
+    public static int Exec(string file, IReadOnlyList<string> arguments)
+    {
+        // The runtime ignores SIGPIPE, exec hands an ignored signal on, and the guest's own children would inherit it.
+        _ = signal(SIGPIPE, 0);
+        byte** argv = (byte**)NativeMemory.Alloc((nuint)(arguments.Count + 2), (nuint)sizeof(byte*));
+        argv[0] = Allocate(file);
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            argv[i + 1] = Allocate(arguments[i]);
+        }
+
+        argv[arguments.Count + 1] = null;
+        _ = execv(argv[0], argv);
+        return Marshal.GetLastSystemError();
+    }
+
+    /// <summary>Makes a second name for a file. False if the file system cannot.</summary>
+    public static bool TryHardLink(string existing, string link)
+    {
+        fixed (byte* e = Text(existing), l = Text(link))
+        {
+            return OperatingSystem.IsLinux() && linkat(-100, e, -100, l, 0) == 0;
+        }
+    }
+
+    private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text + '\0');
+
+    private static byte* Allocate(string text)
+    {
+        byte[] bytes = Text(text);
+        byte* copy = (byte*)NativeMemory.Alloc((nuint)bytes.Length);
+        bytes.CopyTo(new Span<byte>(copy, bytes.Length));
+        return copy;
+    }
+
+    [DllImport("libc")]
+    private static extern int execv(byte* path, byte** argv);
+
+    [DllImport("libc")]
+    private static extern int setenv(byte* name, byte* value, int overwrite);
+
+    [DllImport("libc")]
+    private static extern int unsetenv(byte* name);
+
+    [DllImport("libc")]
+    private static extern int getrlimit(int resource, RLimit* limit);
+
+    [DllImport("libc")]
+    private static extern int setrlimit(int resource, RLimit* limit);
+
+    [DllImport("libc")]
+    private static extern nint signal(int number, nint handler);
+
+    [DllImport("libc")]
+    private static extern int linkat(int oldFolder, byte* oldPath, int newFolder, byte* newPath, int flags);
+
+    private struct RLimit
+    {
+        public ulong Soft;
+        public ulong Hard;
+    }
+}
