@@ -1,0 +1,56 @@
+using ILPreempt.Weaver.Rules;
+using Mono.Cecil;
+using Mono.Cecil.Cil;
+
+namespace ILPreempt.Weaver.Analysis;
+
+/// <summary>Upper bound of what one call executes, in IL instructions.</summary>
+internal static class CallCost
+{
+    public static int? Of(MethodReference method, Code opcode, WeaveContext context)
+    {
+        MethodReference element = method.GetElementMethod();
+        if (element.DeclaringType is ArrayType)
+        {
+            return 6;
+        }
+
+        TypeReference type = element.DeclaringType.GetElementType();
+        MethodDefinition? own = element as MethodDefinition ?? Own(element, type);
+        if (own is not null)
+        {
+            int cost = (opcode == Code.Callvirt && own.IsVirtual && !own.IsFinal) || !own.HasBody ? -1 : context.Scan.Cost[own.MetadataToken.RID];
+            return cost < 0 ? null : cost + 4;
+        }
+
+        return type.Scope is AssemblyNameReference scope && CallbackSignature.IsFramework(scope.Name)
+            && CalmCalls.Cost(type.FullName, element.Name) is { } calm and > 0
+                ? calm
+                : null;
+    }
+
+    // A member of an instantiation of a generic type of this module.
+    private static MethodDefinition? Own(MethodReference method, TypeReference type)
+    {
+        if (type is not TypeDefinition definition)
+        {
+            return null;
+        }
+
+        MethodDefinition? found = null;
+        foreach (MethodDefinition candidate in definition.Methods)
+        {
+            if (candidate.Name == method.Name && candidate.Parameters.Count == method.Parameters.Count)
+            {
+                if (found is not null)
+                {
+                    return null;
+                }
+
+                found = candidate;
+            }
+        }
+
+        return found;
+    }
+}

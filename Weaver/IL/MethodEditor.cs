@@ -1,0 +1,216 @@
+using Mono.Cecil;
+using Mono.Cecil.Cil;
+
+namespace ILPreempt.Weaver.IL;
+
+/// <summary>
+/// Collects edits of one body and applies them by building the instruction list anew, once.
+/// </summary>
+/// <remarks>
+/// <para>Nothing of the body changes before <see cref="Commit"/>, so a pass that throws leaves the method as it
+/// was. Instructions are addressed by their index in the original list. Who lands on inserted code is part of each
+/// edit: what is put <see cref="Before"/> an instruction is met by everybody who comes to it (branches, switch
+/// tables, the five handler fields, the sequence point); what is put <see cref="After"/> one only by falling
+/// through from it; the <see cref="Prologue"/> by the caller alone.</para>
+/// <para>The exception is a try block that begins at a loop head whose back edges all come from outside it: there a
+/// check that throws must not be caught by that block, so the handler keeps its old start.</para>
+/// <para>Cecil's own Insert was rejected: it shifts the list and searches the debug information each time, and a
+/// branch to the instruction behind the insertion jumps over it.</para>
+/// </remarks>
+internal sealed class MethodEditor
+{
+    private readonly Dictionary<int, List<Instruction[]>> _before = [];
+    private readonly Dictionary<int, List<Instruction[]>> _after = [];
+    private readonly List<Instruction> _openEnds = [];
+    private readonly Dictionary<int, Instruction> _replaced = [];
+    private readonly HashSet<(ExceptionHandler, int)> _keptOutside = [];
+    private readonly int[] _indexByOffset;
+    private int[]? _stackDepth;
+
+    /// <summary>As a branch operand of inserted code: whatever comes right behind what was inserted with it.</summary>
+    public static Instruction End { get; } = Instruction.Create(OpCodes.Nop);
+
+    public MethodEditor(MethodDefinition method)
+    {
+        Method = method;
+        Body = method.Body;
+        Code = [.. Body.Instructions];
+        _indexByOffset = new int[Code.Length == 0 ? 1 : Code[^1].Offset + 1];
+        for (int i = 0; i < Code.Length; i++)
+        {
+            _indexByOffset[Code[i].Offset] = i;
+        }
+    }
+
+    public MethodDefinition Method { get; }
+
+    public MethodBody Body { get; }
+
+    /// <summary>The instructions as they were read.</summary>
+    public Instruction[] Code { get; }
+
+    /// <summary>Code run on entry, before everything else; no branch leads to it.</summary>
+    public List<Instruction[]> Prologue { get; } = [];
+
+    public bool HasEdits => Prologue.Count + _before.Count + _after.Count + _replaced.Count > 0;
+
+    /// <summary>Height of the evaluation stack before each instruction; -1 where it is not reached.</summary>
+    public int[] StackDepth => _stackDepth ??= IL.StackDepth.Compute(this);
+
+    public int IndexOf(Instruction instruction) => _indexByOffset[instruction.Offset];
+
+    /// <summary>Index just behind a region; the end of the method is the number of instructions.</summary>
+    public int IndexOfEnd(Instruction? end) => end is null ? Code.Length : IndexOf(end);
+
+    /// <summary>Indices a branch or switch can jump to.</summary>
+    public IEnumerable<int> Targets(int index) => Code[index].Operand switch
+    {
+        Instruction target => [IndexOf(target)],
+        Instruction[] targets => targets.Select(IndexOf),
+        _ => [],
+    };
+
+    public void Before(int index, params Instruction[] code) => Add(_before, SkipPrefixes(index), code);
+
+    public void After(int index, params Instruction[] code) => Add(_after, index, code);
+
+    public void Replace(int index, Instruction instruction) => _replaced[index] = instruction;
+
+    /// <summary>Takes the prefixes away that stand before an instruction, where one has the given code.</summary>
+    public void DropPrefix(int index, Code prefix)
+    {
+        for (int i = index - 1; i >= 0 && Code[i].OpCode.OpCodeType == OpCodeType.Prefix; i--)
+        {
+            if (Code[i].OpCode.Code == prefix)
+            {
+                Replace(i, Instruction.Create(OpCodes.Nop));
+            }
+        }
+    }
+
+    /// <summary>Leaves the start of a try block behind what was put before the instruction at its head.</summary>
+    public void KeepOutside(ExceptionHandler handler, int index) => _keptOutside.Add((handler, index));
+
+    public void Commit()
+    {
+        Instruction[] heads = new Instruction[Code.Length];
+        Instruction[] own = new Instruction[Code.Length];
+        List<Instruction> result = new(Code.Length + (8 * (_before.Count + _after.Count)) + (8 * Prologue.Count));
+        Prologue.ForEach(code => Insert(result, code));
+        for (int i = 0; i < Code.Length; i++)
+        {
+            own[i] = _replaced.TryGetValue(i, out Instruction? replacement) ? replacement : Code[i];
+            heads[i] = own[i];
+            if (_before.TryGetValue(i, out List<Instruction[]>? before))
+            {
+                heads[i] = before[0][0];
+                before.ForEach(code => Insert(result, code));
+            }
+
+            Append(result, own[i]);
+            if (_after.TryGetValue(i, out List<Instruction[]>? after))
+            {
+                after.ForEach(code => Insert(result, code));
+            }
+        }
+
+        foreach (Instruction instruction in own)
+        {
+            instruction.Operand = instruction.Operand switch
+            {
+                Instruction target => heads[IndexOf(target)],
+                Instruction[] targets => Array.ConvertAll(targets, t => heads[IndexOf(t)]),
+                object other => other,
+                null => null,
+            };
+        }
+
+        foreach (ExceptionHandler handler in Body.ExceptionHandlers)
+        {
+            int tryStart = IndexOf(handler.TryStart);
+            handler.TryStart = _keptOutside.Contains((handler, tryStart)) ? own[tryStart] : heads[tryStart];
+            handler.TryEnd = Moved(handler.TryEnd);
+            handler.HandlerStart = Moved(handler.HandlerStart);
+            handler.HandlerEnd = Moved(handler.HandlerEnd);
+            handler.FilterStart = Moved(handler.FilterStart);
+        }
+
+        MoveSequencePoints(heads);
+        Body.Instructions.Clear();
+        foreach (Instruction instruction in result)
+        {
+            Body.Instructions.Add(instruction);
+        }
+
+        BranchForms.WidenWhereNeeded(result);
+
+        Instruction? Moved(Instruction? old) => old is null ? null : heads[IndexOf(old)];
+    }
+
+    // A sequence point stays with the statement's first instruction, which may now be ours; the first of a method
+    // must be at offset 0, or a trace through the prologue has no line.
+    private void MoveSequencePoints(Instruction[] heads)
+    {
+        if (!Method.DebugInformation.HasSequencePoints)
+        {
+            return;
+        }
+
+        Mono.Collections.Generic.Collection<SequencePoint> points = Method.DebugInformation.SequencePoints;
+        for (int i = 0; i < points.Count; i++)
+        {
+            SequencePoint point = points[i];
+            if (point.Offset >= _indexByOffset.Length)
+            {
+                continue;
+            }
+
+            int index = _indexByOffset[point.Offset];
+            Instruction head = point.Offset == 0 && Prologue.Count > 0 ? Prologue[0][0] : heads[index];
+            if (head != Code[index])
+            {
+                points[i] = new SequencePoint(head, point.Document)
+                {
+                    StartLine = point.StartLine,
+                    StartColumn = point.StartColumn,
+                    EndLine = point.EndLine,
+                    EndColumn = point.EndColumn,
+                };
+            }
+        }
+    }
+
+    private int SkipPrefixes(int index)
+    {
+        while (index > 0 && Code[index - 1].OpCode.OpCodeType == OpCodeType.Prefix)
+        {
+            index--;
+        }
+
+        return index;
+    }
+
+    private static void Add(Dictionary<int, List<Instruction[]>> edits, int index, Instruction[] code)
+    {
+        if (!edits.TryGetValue(index, out List<Instruction[]>? list))
+        {
+            edits.Add(index, list = []);
+        }
+
+        list.Add(code);
+    }
+
+    private void Insert(List<Instruction> result, Instruction[] code)
+    {
+        Append(result, code[0]);
+        result.AddRange(code.AsSpan(1));
+        _openEnds.AddRange(code.Where(i => i.Operand == End));
+    }
+
+    private void Append(List<Instruction> result, Instruction instruction)
+    {
+        _openEnds.ForEach(branch => branch.Operand = instruction);
+        _openEnds.Clear();
+        result.Add(instruction);
+    }
+}

@@ -1,0 +1,32 @@
+using ILPreempt.Weaver.Analysis;
+using Mono.Cecil;
+
+namespace ILPreempt.Weaver;
+
+/// <summary>What the passes of one weave share: the module, what the scan learnt, and the counters of the report.</summary>
+internal sealed class WeaveContext(ModuleDefinition module, AssemblyScan scan, WeaverOptions options)
+{
+    public ModuleDefinition Module { get; } = module;
+
+    public AssemblyScan Scan { get; } = scan;
+
+    public WeaverOptions Options { get; } = options;
+
+    public RuntimeReferences Runtime { get; } = new(module);
+
+    public List<WeaveNote> Notes { get; } = [];
+
+    /// <summary>Counts of the method in work; added to <see cref="Total"/> when its edits are applied.</summary>
+    public Counts Current { get; set; }
+
+    public Counts Total { get; set; }
+
+    public void Note(string code, string text, MethodReference? method = null) => Notes.Add(new WeaveNote(code, text, method?.FullName));
+}
+
+/// <summary>The report's counters.</summary>
+internal readonly record struct Counts(int Methods, int Prologues, int Loops, int StripMined, int Redirects, int NoPreempt)
+{
+    public static Counts operator +(Counts a, Counts b) => new(
+        a.Methods + b.Methods, a.Prologues + b.Prologues, a.Loops + b.Loops, a.StripMined + b.StripMined, a.Redirects + b.Redirects, a.NoPreempt + b.NoPreempt);
+}
