@@ -1,0 +1,1 @@
+return ILPreempt.Weaver.Verification.JitVerifier.Main(args);
