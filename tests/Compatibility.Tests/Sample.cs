@@ -1,0 +1,69 @@
+namespace ILPreempt.Compatibility.Tests;
+
+/// <summary>One way to run a program of TestApps, and what of its output may differ between two plain runs.</summary>
+/// <param name="App">Folder and assembly name.</param>
+/// <param name="Arguments">Its arguments.</param>
+internal sealed record Sample(string App, params string[] Arguments)
+{
+    /// <summary>Text for its standard input.</summary>
+    internal string Input { get; init; } = "";
+
+    /// <summary>Patterns that are taken out before comparing.</summary>
+    internal string[] Varying { get; init; } = [];
+
+    /// <summary>Every n-th check preempts in the stressed run; 1 where the program makes few enough checks.</summary>
+    internal int StressEvery { get; init; } = 1;
+
+    internal string Name => string.Join(' ', [App, .. Arguments]);
+
+    /// <summary>Programs that other tests of this project run, because plain dotnet cannot, or because they need driving.</summary>
+    internal static readonly IReadOnlyDictionary<string, string> RunElsewhere = new Dictionary<string, string>
+    {
+        ["Hogs"] = nameof(HogsTests),
+        ["Recursion"] = nameof(RecursionTests),
+        ["WebApp"] = nameof(WebAppTests),
+        ["Plugin"] = "loaded by PluginHost",
+    };
+
+    internal static readonly Sample[] All =
+    [
+        new("Hello"),
+        new("Hello", "from", "two words"),
+        new("AsyncMain"),
+        new("AsyncMain", "throw"),
+        new("TopLevel") { Input = "one\ntwo\nthree" },
+        new("TopLevel", "a", "b c", "--d", "", "\"quoted\"", "*") { Input = "" },
+        new("Cpu") { StressEvery = 101 },
+        new("Cctors") { StressEvery = 7 },
+        new("Exceptions"),
+        new("Threads") { StressEvery = 101 },
+        new("Tasks") { StressEvery = 11 },
+        new("Data"),
+        new("Generics"),
+        new("Reflection"),
+        new("Interop"),
+        new("Gc") { StressEvery = 11 },
+        new("FSharpApp") { StressEvery = 101 },
+        new("FSharpApp", "crash") { StressEvery = 101 },
+        new("VbApp"),
+        new("VbApp", "crash"),
+        new("PluginHost"),
+        new("NewerJson"),
+        new("NewtonsoftApp"),
+        new("CommandLineApp", "--help"),
+        new("CommandLineApp", "--version"),
+        new("CommandLineApp", "table", "-c", "5", "a", "b"),
+        new("CommandLineApp", "tree"),
+        new("CommandLineApp", "wait"),
+        new("CommandLineApp", "fail"),
+        new("CommandLineApp", "nosuch", "--bad"),
+        new("CommandLineApp", "crash"),
+        new("XunitV2Tests"),
+        new("XunitV3Tests", "-parallel", "none", "-noColor") { Varying = [@"Time: [\d.]+s", @"ID = '\w+'"] },
+        .. new[]
+        {
+            "main", "thread", "pool", "inner", "handler", "finally", "failfast", "failfastinner", "exit", "exitthread", "exitloop",
+            "exitcode", "background", "foreground", "async", "asyncvoid", "unobserved", "cctor", "negative",
+        }.Select(mode => new Sample("Crash", mode)),
+    ];
+}
