@@ -57,7 +57,7 @@ internal static class Launcher
     private static ulong StackSize()
     {
         string? text = Environment.GetEnvironmentVariable("ILPREEMPT_STACK");
-        return text is { Length: > 0 } && Setting.TrySize(text, out long bytes) ? (ulong)bytes : DefaultStack;
+        return text is { Length: > 0 } && Setting.TryStack(text, out long bytes) ? (ulong)bytes : DefaultStack;
     }
 
     private static string FullPath(string target)

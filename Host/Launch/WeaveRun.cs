@@ -1,15 +1,113 @@
+using System.Diagnostics;
 using ILPreempt.Host.Cache;
+using ILPreempt.Weaver;
 
 namespace ILPreempt.Host.Launch;
 
-/// <summary>Weaves a program's assemblies; nothing, until the weaver is in the tree.</summary>
+/// <summary>Weaves a program's assemblies, as many at once as there are CPUs, the biggest first so that none is left alone at the end.</summary>
 internal static class WeaveRun
 {
+    /// <summary>The weaver's options for a request.</summary>
+    public static WeaverOptions Options(string checks) =>
+        new() { Checks = checks == "all" ? CheckPlacement.All : CheckPlacement.LoopsAndCycles };
+
     /// <summary>Returns the stored result for each input.</summary>
     public static List<KeyValuePair<string, StoredAssembly>> All(
         IReadOnlyList<string> inputs, string entry, IReadOnlyList<string> references, CacheFolder cache, LaunchRequest request)
     {
-        _ = (inputs, entry, references, cache, request);
-        return [];
+        WeaverOptions options = Options(request.Checks);
+        ContentStore store = new(cache, options.Identity);
+        using ReferenceSet set = new(references);
+        AssemblyWeaver weaver = new(options, set);
+        using Progress progress = new(inputs.Count);
+
+        List<KeyValuePair<string, StoredAssembly>> results = [];
+        Exception? failure = null;
+        Parallel.ForEach(
+            inputs.OrderByDescending(file => new FileInfo(file).Length),
+            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount },
+            file =>
+            {
+                try
+                {
+                    Stopwatch clock = Stopwatch.StartNew();
+                    bool fresh = false;
+                    StoredAssembly stored = store.Get(file, Path.GetFileName(file), output =>
+                    {
+                        fresh = true;
+                        WeaveReport report = weaver.WeaveFile(file, output, isEntryAssembly: file == entry);
+                        return report.Outcome == WeaveOutcome.Woven ? null : report.Code ?? "left alone";
+                    });
+                    lock (results)
+                    {
+                        results.Add(new(file, stored));
+                        progress.Step();
+                        if (request.Verbose)
+                        {
+                            Console.Error.WriteLine(
+                                $"ilpreempt: {Path.GetFileName(file)}: {(stored.Assembly is null ? stored.Note : fresh ? $"woven in {clock.ElapsedMilliseconds} ms" : "in the cache")}");
+                        }
+                    }
+                }
+                catch (Exception e)
+                {
+                    lock (results)
+                    {
+                        // A dependency that cannot be woven is run as it is, as plain dotnet would; the program itself has to be readable.
+                        if (file == entry || e is not WeaveException)
+                        {
+                            failure ??= e;
+                        }
+                    }
+                }
+            });
+        return failure switch
+        {
+            null => results,
+            WeaveException => throw new UserException(ExitCode.Data, failure.Message),
+            _ => throw new IOException($"{entry}: weaving failed: {failure.Message}", failure),
+        };
+    }
+
+    /// <summary>One line on a terminal, shown once the weaving has taken half a second, gone when it is over.</summary>
+    private sealed class Progress : IDisposable
+    {
+        private readonly int _total;
+        private readonly Timer? _timer;
+        private int _done;
+        private bool _shown;
+
+        public Progress(int total)
+        {
+            _total = total;
+            if (!Console.IsErrorRedirected)
+            {
+                _timer = new Timer(_ => Show(), null, 500, 250);
+            }
+        }
+
+        public void Step() => Interlocked.Increment(ref _done);
+
+        public void Dispose()
+        {
+            if (_timer is null)
+            {
+                return;
+            }
+
+            using ManualResetEvent ended = new(false);
+            _timer.Dispose(ended);
+            ended.WaitOne();
+            if (_shown)
+            {
+                Console.Error.Write("\r\u001b[K");
+            }
+        }
+
+        private void Show()
+        {
+            _shown = true;
+            Console.Error.Write($"\r\u001b[Kilpreempt: first run, weaving {Volatile.Read(ref _done)} of {_total} assemblies");
+        }
     }
 }

@@ -1,3 +1,5 @@
+using ILPreempt.Runtime.Platform;
+
 namespace ILPreempt.Runtime.Loading;
 
 /// <summary>
@@ -13,9 +15,6 @@ namespace ILPreempt.Runtime.Loading;
 /// </remarks>
 internal static unsafe class MainStack
 {
-    /// <summary>The lowest usable address of the main thread's stack, or 0 if it was not enlarged. pthread_getattr_np would give the bounds of the old limit.</summary>
-    public static nint Low { get; private set; }
-
     /// <summary>Grows the calling thread's mapping (it must be the main thread) and puts <paramref name="oldLimit"/> back.</summary>
     public static void Reserve(ulong oldLimit)
     {
@@ -26,7 +25,8 @@ internal static unsafe class MainStack
             nuint size;
             if (LaunchNative.pthread_attr_getstack(&attributes, &low, &size) == 0 && Touch((byte*)low))
             {
-                Low = (nint)low;
+                // From now on pthread_getattr_np would answer with the old limit.
+                StackBounds.MainLow = (nuint)low;
             }
 
             _ = LaunchNative.pthread_attr_destroy(&attributes);
