@@ -11,6 +11,7 @@ namespace ILPreempt.Host.Cache;
 /// mirror/KEY/UNIQUE/LEAF/       a mirror: what `dotnet exec` is given
 /// store/HASH-IDENTITY/          one woven assembly (ContentStore)
 /// trusted/HASH                  one answer of hostpolicy (TrustedList)
+/// late/HASH/LEAF/               one assembly that a guest loaded by itself, beside links to what .NET looks for next to it
 /// tmp/                          unfinished work
 /// </code>
 /// </summary>
@@ -32,6 +33,8 @@ internal sealed class CacheFolder
 
     public string Launches => Base + "/launch";
 
+    public string LateLoaded => Base + "/late";
+
     public string Temporary => Base + "/tmp";
 
     /// <summary>ILPREEMPT_CACHE, else XDG_CACHE_HOME/ilpreempt, else ~/.cache/ilpreempt.</summary>
@@ -51,6 +54,9 @@ internal sealed class CacheFolder
 
         return new CacheFolder(home + "/ilpreempt");
     }
+
+    /// <summary>The cache at a known place.</summary>
+    public static CacheFolder At(string root) => new(root);
 
     /// <summary>The file that holds the answer of hostpolicy for <paramref name="key"/>.</summary>
     public string TrustedListFile(string key) => $"{Base}/trusted/{key}";

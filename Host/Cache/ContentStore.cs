@@ -21,7 +21,15 @@ internal sealed class ContentStore(CacheFolder cache, string identity)
     /// Returns the entry for an input, weaving if there is none. <paramref name="weave"/> gets the output file to write and
     /// returns null, or the reason why it left the assembly alone. Safe with any number of processes and threads.
     /// </summary>
-    public StoredAssembly Get(string input, string fileName, Func<string, string?> weave) => GetByHash(HashOfFile(input), fileName, weave);
+    public StoredAssembly Get(string input, string fileName, Func<string, string?> weave)
+    {
+        string hash = HashOfFile(input);
+        return GetByHash(hash, fileName, output =>
+        {
+            string? leftAlone = weave(output);
+            return HashOfFile(input) == hash ? leftAlone : throw new IOException($"{input}: changed while it was being read.");
+        });
+    }
 
     /// <summary>The same with the input's hash at hand.</summary>
     public StoredAssembly GetByHash(string inputHash, string fileName, Func<string, string?> weave)
@@ -118,8 +126,9 @@ internal sealed class ContentStore(CacheFolder cache, string identity)
                 return null;
             }
 
-            string symbols = Path.ChangeExtension(assembly, ".pdb");
-            return new StoredAssembly(assembly, File.Exists(symbols) ? symbols : null, "");
+            // Named after the assembly, which need not be the file's name.
+            string[] symbols = Directory.GetFiles(folder, "*.pdb");
+            return new StoredAssembly(assembly, symbols.Length == 1 ? symbols[0] : null, "");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

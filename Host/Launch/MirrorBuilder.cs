@@ -20,6 +20,9 @@ internal sealed class MirrorBuilder
     // Where a woven assembly goes, relative to the mirror -> its entry in the store.
     private readonly Dictionary<string, StoredAssembly> _placed = [];
 
+    // Where a rewritten pdb replaces the program's own.
+    private readonly HashSet<string> _symbols = [];
+
     // Folders of the program that hold a woven assembly; all others are linked to as a whole.
     private readonly HashSet<string> _realFolders = [""];
 
@@ -96,6 +99,11 @@ internal sealed class MirrorBuilder
         {
             string relative = original[(_appFolder.Length + 1)..];
             _placed[relative] = woven;
+            if (woven.Symbols is not null)
+            {
+                _symbols.Add(Path.Combine(Path.GetDirectoryName(relative)!, Path.GetFileName(woven.Symbols)));
+            }
+
             for (string? folder = Path.GetDirectoryName(relative); folder is { Length: > 0 }; folder = Path.GetDirectoryName(folder))
             {
                 _realFolders.Add(folder);
@@ -160,7 +168,7 @@ internal sealed class MirrorBuilder
             {
                 Fill(inApp, []);
             }
-            else if (!_placed.ContainsKey(inApp) && !special.Contains(name) && !IsReplacedPdb(inApp))
+            else if (!_placed.ContainsKey(inApp) && !special.Contains(name) && !_symbols.Contains(inApp))
             {
                 File.CreateSymbolicLink(link, entry);
             }
@@ -171,26 +179,16 @@ internal sealed class MirrorBuilder
             if ((Path.GetDirectoryName(place) ?? "") == relative)
             {
                 string file = Path.Combine(_mirror, place);
-                LinkOrCopy(woven.Assembly!, file);
+                Native.LinkOrCopy(woven.Assembly!, file);
                 Watch(file);
                 if (woven.Symbols is not null)
                 {
-                    LinkOrCopy(woven.Symbols, Path.ChangeExtension(file, ".pdb"));
+                    Native.LinkOrCopy(woven.Symbols, Path.Combine(Path.GetDirectoryName(file)!, Path.GetFileName(woven.Symbols)));
                 }
             }
         }
     }
 
-    private bool IsReplacedPdb(string inApp) => inApp.EndsWith(".pdb", StringComparison.OrdinalIgnoreCase)
-        && _placed.TryGetValue(Path.ChangeExtension(inApp, ".dll"), out StoredAssembly? woven) && woven.Symbols is not null;
-
-    private static void LinkOrCopy(string stored, string file)
-    {
-        if (!Native.TryHardLink(stored, file))
-        {
-            File.Copy(stored, file);
-        }
-    }
 
     // Read by Launch in the runtime, line by line; the two must agree on the order.
     private string LaunchText(string ownHooks, bool hooksOff, LaunchRequest request) => string.Join(

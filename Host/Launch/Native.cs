@@ -63,13 +63,19 @@ internal static unsafe class Native
         return Marshal.GetLastSystemError();
     }
 
-    /// <summary>Makes a second name for a file. False if the file system cannot.</summary>
-    public static bool TryHardLink(string existing, string link)
+    /// <summary>Makes a second name for a file, or a copy where the file system cannot.</summary>
+    public static void LinkOrCopy(string existing, string file)
     {
-        fixed (byte* e = Text(existing), l = Text(link))
+        const int AT_FDCWD = -100;
+        fixed (byte* e = Text(existing), f = Text(file))
         {
-            return OperatingSystem.IsLinux() && linkat(-100, e, -100, l, 0) == 0;
+            if (OperatingSystem.IsLinux() && linkat(AT_FDCWD, e, AT_FDCWD, f, 0) == 0)
+            {
+                return;
+            }
         }
+
+        File.Copy(existing, file);
     }
 
     private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text + '\0');

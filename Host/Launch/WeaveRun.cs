@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ILPreempt.Host.Cache;
 using ILPreempt.Weaver;
+using ILPreempt.Weaver.Resolving;
 
 namespace ILPreempt.Host.Launch;
 
@@ -17,6 +18,7 @@ internal static class WeaveRun
     {
         WeaverOptions options = Options(request.Checks);
         ContentStore store = new(cache, options.Identity);
+        ContentStore entryStore = new(cache, options.Identity + ";entry");
         using ReferenceSet set = new(references);
         AssemblyWeaver weaver = new(options, set);
         using Progress progress = new(inputs.Count);
@@ -32,11 +34,11 @@ internal static class WeaveRun
                 {
                     Stopwatch clock = Stopwatch.StartNew();
                     bool fresh = false;
-                    StoredAssembly stored = store.Get(file, Path.GetFileName(file), output =>
+                    StoredAssembly stored = (file == entry ? entryStore : store).Get(file, Path.GetFileName(file), output =>
                     {
                         fresh = true;
                         WeaveReport report = weaver.WeaveFile(file, output, isEntryAssembly: file == entry);
-                        return report.Outcome == WeaveOutcome.Woven ? null : report.Code ?? "left alone";
+                        return report.Outcome == WeaveOutcome.Woven ? null : $"{report.Code}: {(report.Notes.Count > 0 ? report.Notes[0].Text : "left alone")}";
                     });
                     lock (results)
                     {
