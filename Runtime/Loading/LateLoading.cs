@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 
 namespace ILPreempt.Runtime.Loading;
@@ -116,6 +117,25 @@ internal static class LateLoading
 
         return (image, symbols);
     }
+
+    /// <summary>Gives the context that LoadFile made the name it has under plain .NET.</summary>
+    public static void NameContext(Assembly assembly, string path)
+    {
+        try
+        {
+            if (AssemblyLoadContext.GetLoadContext(assembly) is { } context)
+            {
+                ContextName(context) = $"Assembly.LoadFile({Path.GetFullPath(path)})";
+            }
+        }
+        catch (MissingFieldException)
+        {
+            // Another .NET: the name shows the woven file.
+        }
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_name")]
+    private static extern ref string? ContextName(AssemblyLoadContext context);
 
     private static byte[] ReadRest(Stream stream)
     {

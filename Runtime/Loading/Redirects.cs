@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.Loader;
+using System.Runtime.Remoting;
 
 #pragma warning disable CA1707, IDE1006 // Accessors are called by their IL names.
 #pragma warning disable SYSLIB0012, SYSLIB0056 // CodeBase and the old loaders are obsolete, and programs call them.
@@ -40,7 +42,17 @@ public static class Redirects
     public static Assembly UnsafeLoadFrom(string assemblyFile) => Assembly.UnsafeLoadFrom(LateLoading.FileForLoadFrom(assemblyFile));
 
     /// <summary><see cref="Assembly.LoadFile(string)"/>.</summary>
-    public static Assembly LoadFile(string path) => Assembly.LoadFile(LateLoading.File(path, null));
+    public static Assembly LoadFile(string path)
+    {
+        string file = LateLoading.File(path, null);
+        Assembly assembly = Assembly.LoadFile(file);
+        if (!ReferenceEquals(file, path))
+        {
+            LateLoading.NameContext(assembly, path);
+        }
+
+        return assembly;
+    }
 
     /// <summary><see cref="Assembly.Load(byte[])"/>.</summary>
     public static Assembly Load(byte[] rawAssembly)
@@ -69,6 +81,26 @@ public static class Redirects
         (Stream image, Stream? symbols) = LateLoading.Streams(assembly, assemblySymbols);
         return context.LoadFromStream(image, symbols);
     }
+
+    /// <summary><see cref="Activator.CreateInstanceFrom(string, string)"/>.</summary>
+    public static ObjectHandle? CreateInstanceFrom(string assemblyFile, string typeName) =>
+        Activator.CreateInstanceFrom(LateLoading.FileForLoadFrom(assemblyFile), typeName);
+
+    /// <summary><see cref="Activator.CreateInstanceFrom(string, string, object[])"/>.</summary>
+    public static ObjectHandle? CreateInstanceFrom(string assemblyFile, string typeName, object?[]? activationAttributes) =>
+        Activator.CreateInstanceFrom(LateLoading.FileForLoadFrom(assemblyFile), typeName, activationAttributes);
+
+    /// <summary>The overload of <see cref="Activator.CreateInstanceFrom(string, string)"/> with everything.</summary>
+    public static ObjectHandle? CreateInstanceFrom(
+        string assemblyFile,
+        string typeName,
+        bool ignoreCase,
+        BindingFlags bindingAttr,
+        Binder? binder,
+        object?[]? args,
+        CultureInfo? culture,
+        object?[]? activationAttributes) =>
+        Activator.CreateInstanceFrom(LateLoading.FileForLoadFrom(assemblyFile), typeName, ignoreCase, bindingAttr, binder, args, culture, activationAttributes);
 
     /// <summary><see cref="AppDomain.GetAssemblies"/>, without the host's own.</summary>
     public static Assembly[] GetAssemblies(AppDomain domain) => HostBridge.WithoutHost(domain.GetAssemblies());

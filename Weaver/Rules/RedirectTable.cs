@@ -37,6 +37,14 @@ internal static class RedirectTable
         new(Context, "LoadFromAssemblyPath", true, ["System.String"]),
         new(Context, "LoadFromStream", true, [Stream]),
         new(Context, "LoadFromStream", true, [Stream, Stream]),
+        new("System.Activator", "CreateInstanceFrom", false, ["System.String", "System.String"]),
+        new("System.Activator", "CreateInstanceFrom", false, ["System.String", "System.String", "System.Object[]"]),
+        new("System.Activator", "CreateInstanceFrom", false,
+        [
+            "System.String", "System.String", "System.Boolean", "System.Reflection.BindingFlags", "System.Reflection.Binder", "System.Object[]",
+            "System.Globalization.CultureInfo", "System.Object[]",
+        ]),
+        new("System.AppDomain", "GetAssemblies", true, []),
     ];
 
     /// <summary>Overloads of the same names that stay as they are: they load by name, which the host resolves.</summary>
