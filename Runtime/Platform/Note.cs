@@ -15,6 +15,9 @@ internal sealed unsafe class Note
 
     ~Note() => NativeMemory.AlignedFree(_word);
 
+    /// <summary>A hint for dumps.</summary>
+    internal bool IsSet => Volatile.Read(ref *_word) != 0;
+
     /// <summary>Ends the current or the next Sleep.</summary>
     internal void Wakeup()
     {

@@ -10,14 +10,18 @@ namespace ILPreempt.Runtime;
 /// </summary>
 public static unsafe class NoPreempt
 {
-    /// <summary>Enter and Exit are called from one frame, so their own frames start at the same place give or take their size.</summary>
-    private const nuint SameFrame = 256;
+    /// <summary>
+    /// Enter, Exit and the check are called from one frame, so what they see of the stack differs by the size of their own
+    /// frames. The frame above a marked one is the runtime's (constructor trigger, exception dispatch, reverse P/Invoke), far
+    /// larger than this.
+    /// </summary>
+    private const nuint SameFrame = 512;
 
     /// <summary>Called first in such code. Does nothing on threads without a goroutine.</summary>
     public static void Enter()
     {
         byte here;
-        if (M.Current is M m && (m.NoPreemptMark == 0 || (nuint)(&here) > m.NoPreemptMark))
+        if (M.Current is M m && (m.NoPreemptMark == 0 || (nuint)(&here) > m.NoPreemptMark + SameFrame))
         {
             m.NoPreemptMark = (nuint)(&here);
         }
@@ -36,7 +40,7 @@ public static unsafe class NoPreempt
     /// <summary>Whether the marked frame is gone; forgets it then.</summary>
     internal static bool HasLeft(M m, nuint stackPointer)
     {
-        if (stackPointer < m.NoPreemptMark)
+        if (stackPointer < m.NoPreemptMark + SameFrame)
         {
             return false;
         }

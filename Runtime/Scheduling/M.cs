@@ -42,6 +42,7 @@ internal sealed class M
     /// <summary>What GoPark was called with, on its way to ParkM. Only this M touches it.</summary>
     internal Func<G, object?, bool>? ParkCommit;
     internal object? ParkArgument;
+    internal WaitReason ParkReason;
 
     /// <summary>True while it looks for work that nobody promised. Counted in Scheduler.NMSpinning.</summary>
     internal bool Spinning;
@@ -71,6 +72,9 @@ internal sealed class M
     internal nuint StackLow;
     internal nuint StackHigh;
     internal nuint StackLimit;
+
+    /// <summary>sysmon's request to a goroutine that runs on without a P. Only sysmon touches it.</summary>
+    internal Request LostRequest;
 
     /// <summary>1 while sysmon has seen pages in use near StackLimit; counted in StackGuard.Poll.</summary>
     internal int DeepStack;

@@ -44,6 +44,14 @@ internal static class SchedTrace
             text.Append($"  P{p.Id}: status={p.Status} schedtick={p.SchedTick} syscalltick={p.SyscallTick} m={p.M?.Id ?? -1} runqsize={p.RunQueue.Count} timerslen={p.Timers.Count}\n");
         }
 
+        text.Append($"  schedlock={(Scheduler.RunQ.Lock.IsHeld ? "held" : "free")} gcwaiting={(Scheduler.WorldStopping ? 1 : 0)} lostp={Scheduler.LostCount} poll={StackGuard.Poll}\n");
+        AllMs.ForEach(m =>
+        {
+            if (m.P != null || m.NextP != null || m.LockedG != null || m.Spinning)
+            {
+                text.Append($"  M{m.Id}: p={m.P?.Id ?? -1} nextp={m.NextP?.Id ?? -1} curg={m.CurG?.Id ?? -1} lockedg={m.LockedG?.Id ?? -1} nextg={m.NextG?.Id ?? -1} spinning={m.Spinning} locks={m.Locks} woken={m.Park.IsSet}\n");
+            }
+        });
         int shown = 0;
         foreach (G g in AllGs.Snapshot())
         {

@@ -40,6 +40,11 @@ internal static unsafe partial class Scheduler
                 continue;
             }
 
+            if (m.NextP != null)
+            {
+                return LeaveForOwn(m, out inheritTime);
+            }
+
             P p = m.P!;
             long now = 0;
             long pollUntil = CheckTimers(p, ref now);
@@ -96,6 +101,28 @@ internal static unsafe partial class Scheduler
         }
     }
 
+    /// <summary>
+    /// While this M was looking for work for one P, its own goroutine became ready and was given another P. Two Ps must
+    /// not wait on one thread: this one goes on to others.
+    /// </summary>
+    private static G LeaveForOwn(M m, out bool inheritTime)
+    {
+        if (m.Spinning)
+        {
+            m.Spinning = false;
+            Interlocked.Decrement(ref NMSpinning);
+        }
+
+        HandOffP(ReleaseP(m));
+        if (StopM(m, out inheritTime) is G own)
+        {
+            return own;
+        }
+
+        RuntimePanic.Throw($"findrunnable: m{m.Id} was handed p{m.P!.Id} without a goroutine while it held another");
+        return null!;
+    }
+
     private static G? NextLocal(P p, out bool inheritTime)
     {
         inheritTime = false;
@@ -104,7 +131,18 @@ internal static unsafe partial class Scheduler
             return fair;
         }
 
-        return p.RunQueue.Get(out inheritTime) ?? GetGlobal(p, 0);
+        G? g = p.RunQueue.Get(out inheritTime);
+        if (g != null && inheritTime && Clock.Now() - p.SliceStart >= Settings.SliceNs && SomebodyWaits())
+        {
+            // A pair that readies each other shares one slice, and the slice is over. Go stops it at its next prologue;
+            // here a pair can hand over for ever between two checks, so the shared slice ends where it would be passed on.
+            RunQ.Lock.Lock();
+            RunQ.Put_NeedsLock(g);
+            RunQ.Lock.Unlock();
+            g = p.RunQueue.Get(out inheritTime);
+        }
+
+        return g ?? GetGlobal(p, 0);
     }
 
     private static G? GetGlobal(P p, int max)
@@ -172,9 +210,8 @@ internal static unsafe partial class Scheduler
                     }
                 }
 
-                PStatus status = victim.Status;
-                if (status != PStatus.Idle
-                    && victim.RunQueue.StealInto(p.RunQueue, lastRound, status == PStatus.Running) is G g)
+                // A P on its way to an M is stealable too; one on the idle list is empty.
+                if (victim.RunQueue.StealInto(p.RunQueue, lastRound, victim.Status == PStatus.Running) is G g)
                 {
                     return g;
                 }

@@ -42,13 +42,10 @@ internal static unsafe partial class Scheduler
     internal static void GoPark(Func<G, object?, bool>? commit, object? argument, WaitReason reason)
     {
         M m = M.Current!;
-        G g = m.CurG!;
-        g.WaitReason = reason;
-        g.WaitSince = Clock.Now();
         m.ParkCommit = commit;
         m.ParkArgument = argument;
+        m.ParkReason = reason;
         Mcall(&ParkM);
-        g.WaitReason = WaitReason.None;
     }
 
     private static bool ParkM(M m, G g)
@@ -57,7 +54,10 @@ internal static unsafe partial class Scheduler
         object? argument = m.ParkArgument;
         m.ParkCommit = null;
         m.ParkArgument = null;
+        g.WaitReason = m.ParkReason;
+        g.WaitSince = Clock.Now();
         g.CasStatus(GStatus.Running, GStatus.Waiting);
+        ClearPreempt(g);
         m.CurG = null;
         if (commit == null || commit(g, argument))
         {
@@ -90,6 +90,7 @@ internal static unsafe partial class Scheduler
     private static bool GoSchedImpl(M m, G g)
     {
         g.CasStatus(GStatus.Running, GStatus.Runnable);
+        ClearPreempt(g);
         m.CurG = null;
         RunQ.Lock.Lock();
         RunQ.Put_NeedsLock(g);

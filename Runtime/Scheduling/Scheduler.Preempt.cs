@@ -12,16 +12,13 @@ internal static unsafe partial class Scheduler
     /// <summary>Stops at a check since the start.</summary>
     internal static long PreemptionsByCheck;
 
-    /// <summary>Marks the goroutine that runs on <paramref name="p"/> (Go: preemptone). Best effort: it may just have left. Returns it, or null.</summary>
-    internal static G? PreemptOne(P p)
+    /// <summary>Marks the goroutine that runs on <paramref name="p"/> (Go: preemptone). Best effort: it may just have left.</summary>
+    internal static void PreemptOne(P p)
     {
-        if (p.M is not M m || m.CurG is not G g)
+        if (p.M?.CurG is G g)
         {
-            return null;
+            Mark(g, GStatus.Running);
         }
-
-        Mark(g);
-        return g;
     }
 
     /// <summary>Marks all that run (Go: preemptall).</summary>
@@ -36,12 +33,21 @@ internal static unsafe partial class Scheduler
         }
     }
 
-    internal static void Mark(G g)
+    /// <summary>
+    /// Marks a goroutine that is thought to be in <paramref name="status"/>. Raises the word, then looks whether it still is;
+    /// a goroutine that leaves changes its state, then lowers the word. So no raise is left behind by one that is gone.
+    /// </summary>
+    internal static void Mark(G g, GStatus status)
     {
         Volatile.Write(ref g.StackGuard0, G.StackPreempt);
         if (Interlocked.Exchange(ref g.PollRaised, 1) == 0)
         {
             Interlocked.Increment(ref StackGuard.Poll);
+        }
+
+        if (g.Status != status)
+        {
+            LowerPoll(g);
         }
     }
 

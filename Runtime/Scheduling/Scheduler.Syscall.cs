@@ -99,6 +99,7 @@ internal static unsafe partial class Scheduler
         if (p == null)
         {
             g.CasStatus(GStatus.Syscall, GStatus.Runnable);
+            ClearPreempt(g);
             m.CurG = null;
             RunQ.Put_NeedsLock(g);
         }
@@ -124,7 +125,6 @@ internal static unsafe partial class Scheduler
             RuntimePanic.Throw($"exitsyscall: m{m.Id} resumed with g{next?.Id}, want g{g.Id}");
         }
 
-        g.WaitReason = WaitReason.None;
         Execute(m, g, inheritTime);
     }
 

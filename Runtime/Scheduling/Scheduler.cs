@@ -131,6 +131,7 @@ internal static unsafe partial class Scheduler
             Pin(m, g);
         }
 
+        g.WaitReason = WaitReason.None;
         ClearPreempt(g);
         if (!inheritTime)
         {

@@ -8,8 +8,14 @@ internal struct SysMonTick
     internal uint SchedTick;
     internal uint SyscallTick;
     internal long NativeSince;
+    internal Request Request;
+}
+
+/// <summary>A request to stop that sysmon made, and when.</summary>
+internal struct Request
+{
     internal G? Asked;
-    internal long AskedSince;
+    internal long Since;
 }
 
 /// <summary>
@@ -38,6 +44,8 @@ internal static class SysMon
 
     private static readonly Note s_note = new();
     private static readonly Action<M> s_watchLost = WatchLost;
+    private static long s_lostNow;
+    private static long s_lostNext;
     private static long s_nextWake = long.MaxValue;
     private static int s_overdue;
     private static int s_deepSleep;
@@ -103,7 +111,10 @@ internal static class SysMon
             next = Math.Min(next, Retake(now, out bool retook));
             if (Volatile.Read(ref Scheduler.LostCount) != 0)
             {
+                s_lostNow = now;
+                s_lostNext = long.MaxValue;
                 AllMs.ForEach(s_watchLost);
+                next = Math.Min(next, s_lostNext);
             }
 
             if (now >= nextTrace)
@@ -139,8 +150,9 @@ internal static class SysMon
             s_note.Sleep(wake == long.MaxValue ? -1 : wake);
         }
 
+        // While a round runs every new deadline pokes: the round may already have passed the place where it would see it.
         Volatile.Write(ref s_deepSleep, 0);
-        Volatile.Write(ref s_nextWake, 0);
+        Volatile.Write(ref s_nextWake, long.MaxValue);
     }
 
     /// <summary>Runs due timers of all Ps; a busy P would run them only at its next switch. Returns when the next one is due.</summary>
@@ -184,6 +196,11 @@ internal static class SysMon
             ref SysMonTick seen = ref p.Seen;
             if (seen.SchedTick != p.SchedTick || seen.SyscallTick != p.SyscallTick)
             {
+                if (seen.Request.Asked is G before && before != m.CurG)
+                {
+                    Scheduler.LowerPoll(before);
+                }
+
                 seen = new SysMonTick { SchedTick = p.SchedTick, SyscallTick = p.SyscallTick };
             }
 
@@ -216,7 +233,7 @@ internal static class SysMon
             }
             else
             {
-                next = Math.Min(next, Ask(p, ref seen, now));
+                next = Math.Min(next, Ask(m.CurG, GStatus.Running, ref seen.Request, now));
             }
         }
 
@@ -234,22 +251,27 @@ internal static class SysMon
         return next;
     }
 
-    /// <summary>Marks the goroutine; keeps the poll word raised for a grace, then lowers it and asks again later.</summary>
-    private static long Ask(P p, ref SysMonTick seen, long now)
+    /// <summary>Marks the goroutine; keeps the poll word raised for a grace, then lowers it and asks again later. Returns when to look next.</summary>
+    private static long Ask(G? g, GStatus status, ref Request request, long now)
     {
-        if (seen.Asked != null && now - seen.AskedSince < AskAgainNs)
+        if (g == null)
         {
-            if (now - seen.AskedSince >= GraceNs)
-            {
-                Scheduler.LowerPoll(seen.Asked);
-                return seen.AskedSince + AskAgainNs;
-            }
-
-            return seen.AskedSince + GraceNs;
+            return long.MaxValue;
         }
 
-        seen.Asked = Scheduler.PreemptOne(p);
-        seen.AskedSince = now;
+        if (request.Asked == g && now - request.Since < AskAgainNs)
+        {
+            if (now - request.Since >= GraceNs)
+            {
+                Scheduler.LowerPoll(g);
+                return request.Since + AskAgainNs;
+            }
+
+            return request.Since + GraceNs;
+        }
+
+        Scheduler.Mark(g, status);
+        request = new Request { Asked = g, Since = now };
         return now + GraceNs;
     }
 
@@ -278,13 +300,14 @@ internal static class SysMon
             return;
         }
 
-        if (IsInNativeCode(m))
+        if (!IsInNativeCode(m))
+        {
+            s_lostNext = Math.Min(s_lostNext, Ask(g, GStatus.Syscall, ref m.LostRequest, s_lostNow));
+        }
+        else if (m.LostRequest.Asked != null)
         {
             Scheduler.LowerPoll(g);
-        }
-        else
-        {
-            Scheduler.Mark(g);
+            m.LostRequest = default;
         }
     }
 }
