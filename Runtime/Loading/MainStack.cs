@@ -26,6 +26,7 @@ internal static unsafe class MainStack
             if (LaunchNative.pthread_attr_getstack(&attributes, &low, &size) == 0 && Touch((byte*)low))
             {
                 // From now on pthread_getattr_np would answer with the old limit.
+                StackBounds.MainHigh = (nuint)low + size;
                 StackBounds.MainLow = (nuint)low;
             }
 

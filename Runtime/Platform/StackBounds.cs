@@ -6,6 +6,9 @@ internal static unsafe class StackBounds
     /// <summary>Low end of the main thread's stack once the host has expanded it; 0 when nobody did. Set before the entry point runs.</summary>
     internal static nuint MainLow;
 
+    /// <summary>High end of that stack: how the main thread is told from the others.</summary>
+    internal static nuint MainHigh;
+
     /// <summary>Fills the bounds, or returns false where the platform does not tell.</summary>
     internal static bool TryGet(out nuint low, out nuint high)
     {
@@ -25,8 +28,10 @@ internal static unsafe class StackBounds
         nuint from;
         int error = Libc.PThreadAttrGetStack(attributes, &from, &size);
         _ = Libc.PThreadAttrDestroy(attributes);
-        low = from;
         high = from + size;
+
+        // For the main thread glibc answers with today's limit, which is the old one again by now.
+        low = MainLow != 0 && high == MainHigh ? MainLow : from;
         return error == 0;
     }
 

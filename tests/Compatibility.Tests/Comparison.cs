@@ -52,6 +52,9 @@ internal static class Comparison
     internal static Func<string, string> Without(params string[] patterns) =>
         text => patterns.Aggregate(text, (t, pattern) => Regex.Replace(t, pattern, "<any>"));
 
+    /// <summary>The same lines in order of their text.</summary>
+    internal static string Sorted(string text) => string.Join('\n', text.Split('\n').Order(StringComparer.Ordinal));
+
     private static string FirstDifference(ChildResult plain, ChildResult hosted, Func<string, string> normalise)
     {
         if (plain.ExitCode != hosted.ExitCode)

@@ -89,7 +89,7 @@ public class SdkToolTests
             Options(null),
             runOptions,
             Stress(stress),
-            text => string.Join('\n', without(text).Split('\n').Order(StringComparer.Ordinal)));
+            text => Comparison.Sorted(without(text)));
     }
 
     private static void CompareProducts(string tool, string[] arguments, TempFolder folder, string[] products, string stress, string atLeast, string[]? clean = null)
@@ -112,7 +112,7 @@ public class SdkToolTests
         ChildResult hosted = ChildProcess.Hosted(tool, arguments, options with { Environment = new Dictionary<string, string?>(options.Environment.Concat(Stress(stress))) });
 
         // Diagnostics of concurrent analyzers come in no fixed order.
-        Comparison.AssertSame(plain, hosted, text => string.Join('\n', text.Split('\n').Order(StringComparer.Ordinal)));
+        Comparison.AssertSame(plain, hosted, Comparison.Sorted);
         Assert.Equal(wanted, Hashes(folder, products));
     }
 
