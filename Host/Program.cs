@@ -13,6 +13,7 @@ static int Start(string[] args)
     {
         RunCommand.Create(),
         CacheCommand.Create(),
+        MuxerCommand.Create(),
     };
     return CommandLine.Invoke(root, args);
 }

@@ -13,6 +13,11 @@ internal static class GuestArguments
     /// <summary>Splits <c>run [options] TARGET guest...</c>; any other command line is left whole.</summary>
     public static (string[] Own, string[] Guest) Split(string[] args)
     {
+        if (args is [MuxerCommand.Name, ..])
+        {
+            return (args[..1], args[1..]);
+        }
+
         if (args is not [RunCommand.Name, ..])
         {
             return (args, []);

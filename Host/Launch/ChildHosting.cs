@@ -12,6 +12,9 @@ internal static class ChildHosting
     /// <summary>Holds the real muxer for processes that find the shim under its name.</summary>
     public const string MuxerVariable = "ILPREEMPT_MUXER";
 
+    /// <summary>Hands the parent's choices to its children.</summary>
+    public const string OptionsVariable = "ILPREEMPT_CHILDREN";
+
     /// <summary>Sets the variables that children inherit.</summary>
     public static void Prepare(string muxer, CacheFolder cache, LaunchRequest request)
     {
@@ -31,7 +34,7 @@ internal static class ChildHosting
         }
 
         Native.SetEnvironment(MuxerVariable, muxer);
-        Native.SetEnvironment("ILPREEMPT_CHILDREN", $"{request.Scope}\n{request.Checks}");
+        Native.SetEnvironment(OptionsVariable, $"{request.Scope}\n{request.Checks}");
         Native.SetEnvironment("DOTNET_HOST_PATH", shim);
         string path = Environment.GetEnvironmentVariable("PATH") ?? "";
         if (!path.StartsWith(folder + ":", StringComparison.Ordinal))

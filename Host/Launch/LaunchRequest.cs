@@ -9,6 +9,12 @@ internal sealed record LaunchRequest
     /// <summary>Handed on untouched.</summary>
     public required IReadOnlyList<string> GuestArguments { get; init; }
 
+    /// <summary>As named by <c>dotnet exec --runtimeconfig</c>; null = beside the program.</summary>
+    public string? RuntimeConfig { get; init; }
+
+    /// <summary>As named by <c>dotnet exec --depsfile</c>; null = beside the program.</summary>
+    public string? DepsFile { get; init; }
+
     /// <summary><c>app</c>, <c>all</c> or <c>none</c>.</summary>
     public string Scope { get; init; } = "app";
 

@@ -17,12 +17,13 @@ internal static class Launcher
     public static int Run(LaunchRequest request)
     {
         string app = ProjectBuild.IsProject(request.Target) ? ProjectBuild.Build(request.Target, request.Verbose) : FullPath(request.Target);
+        Guest guest = Guest.Of(app, request.RuntimeConfig, request.DepsFile);
         CacheFolder cache = CacheFolder.Default();
         string muxer = Dotnet.Find();
         string key = string.Join(
-            '\t', app, request.Scope, request.Checks, muxer, HostFiles.Folder, TrustedList.EnvironmentKey());
+            '\t', guest.App, guest.RuntimeConfig, guest.DepsFile, request.Scope, request.Checks, muxer, HostFiles.Folder, TrustedList.EnvironmentKey());
 
-        LaunchRecord record = LaunchRecord.TryRead(cache, key, request.Verbose) ?? MirrorBuilder.Build(app, muxer, cache, key, request);
+        LaunchRecord record = LaunchRecord.TryRead(cache, key, request.Verbose) ?? MirrorBuilder.Build(guest, muxer, cache, key, request);
         return Exec(muxer, record, cache, request);
     }
 

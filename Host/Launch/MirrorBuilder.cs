@@ -12,7 +12,7 @@ namespace ILPreempt.Host.Launch;
 /// </summary>
 internal sealed class MirrorBuilder
 {
-    private readonly string _app;
+    private readonly Guest _guest;
     private readonly string _appFolder;
     private readonly CacheFolder _cache;
     private readonly string _mirror;
@@ -31,10 +31,10 @@ internal sealed class MirrorBuilder
     private readonly List<string> _frameworkFiles = [];
     private readonly Dictionary<string, string> _watched = [];
 
-    private MirrorBuilder(string app, CacheFolder cache, string key)
+    private MirrorBuilder(Guest guest, CacheFolder cache, string key)
     {
-        _app = app;
-        _appFolder = Path.GetDirectoryName(app)!;
+        _guest = guest;
+        _appFolder = guest.Folder;
         _cache = cache;
 
         // Unwoven code sees the mirror's path, and some derive a name from it: the last part is the original's.
@@ -43,17 +43,17 @@ internal sealed class MirrorBuilder
     }
 
     /// <summary>Weaves what is not yet woven, builds the mirror, and records both for the next start.</summary>
-    public static LaunchRecord Build(string app, string muxer, CacheFolder cache, string key, LaunchRequest request)
+    public static LaunchRecord Build(Guest guest, string muxer, CacheFolder cache, string key, LaunchRequest request)
     {
-        MirrorBuilder builder = new(app, cache, key);
+        MirrorBuilder builder = new(guest, cache, key);
 
         // Fingerprints come before the reading: a file that changes meanwhile is then seen at the next start.
-        builder.Watch(app, Target.RuntimeConfigOf(app), Path.ChangeExtension(app, ".runtimeconfig.dev.json"), Target.DepsFileOf(app));
+        builder.Watch(guest.App, guest.RuntimeConfig, guest.RuntimeConfigDev, guest.DepsFile);
         builder.Watch(muxer, HostFiles.Host, HostFiles.Runtime, HostFiles.Weaver);
         builder.Watch(TrustedList.FrameworkFolders(muxer));
-        Target.Inspect(app);
+        Target.Inspect(guest);
         cache.Create();
-        TrustedAssemblies trusted = TrustedList.Read(app, muxer, cache);
+        TrustedAssemblies trusted = TrustedList.Read(guest, muxer, cache);
         builder.Watch([.. trusted.Own]);
         builder.Weave(trusted, request);
         LaunchRecord record = builder.WriteMirror(request);
@@ -83,7 +83,7 @@ internal sealed class MirrorBuilder
             inputs.AddRange(trusted.Framework.Where(file => Path.GetFileName(file) != "System.Private.CoreLib.dll"));
         }
 
-        foreach ((string original, StoredAssembly woven) in WeaveRun.All(inputs, _app, [.. trusted.Own, .. trusted.Framework], _cache, request))
+        foreach ((string original, StoredAssembly woven) in WeaveRun.All(inputs, _guest.App, [.. trusted.Own, .. trusted.Framework], _cache, request))
         {
             if (woven.Assembly is not null)
             {
@@ -123,26 +123,35 @@ internal sealed class MirrorBuilder
 
     private LaunchRecord WriteMirror(LaunchRequest request)
     {
-        string config = Target.RuntimeConfigOf(_app);
-        string deps = Target.DepsFileOf(_app);
-        string mirrorApp = $"{_mirror}/{Path.GetFileName(_app)}";
-        string mirrorConfig = Target.RuntimeConfigOf(mirrorApp);
-        string mirrorDeps = Target.DepsFileOf(mirrorApp);
+        string app = _guest.App;
+        bool inFolder = Path.GetDirectoryName(app) == _appFolder;
+        string mirrorApp = $"{_mirror}/{Path.GetFileName(app)}";
+        string mirrorConfig = $"{_mirror}/{Path.GetFileName(_guest.RuntimeConfig)}";
+        string mirrorDeps = $"{_mirror}/{Path.GetFileName(_guest.DepsFile)}";
 
-        Fill("", [Path.GetFileName(_app), Path.GetFileName(config), Path.GetFileName(deps), "ILPreempt.Runtime.dll"]);
-        if (!_placed.ContainsKey(Path.GetFileName(_app)))
+        Fill("", [Path.GetFileName(app), Path.GetFileName(mirrorConfig), Path.GetFileName(mirrorDeps), "ILPreempt.Runtime.dll"]);
+        if (!_placed.ContainsKey(Path.GetFileName(app)))
         {
             // The muxer follows a link and would take the original's folder for the program's.
-            File.Copy(_app, mirrorApp);
+            File.Copy(app, mirrorApp);
+            if (!inFolder)
+            {
+                _moved.Add($"{mirrorApp}\t{app}");
+            }
+        }
+
+        if (File.Exists(_guest.RuntimeConfigDev) && !File.Exists(Path.ChangeExtension(mirrorConfig, ".dev.json")))
+        {
+            File.CreateSymbolicLink(Path.ChangeExtension(mirrorConfig, ".dev.json"), _guest.RuntimeConfigDev);
         }
 
         string runtime = $"{_mirror}/ILPreempt.Runtime.dll";
         File.Copy(HostFiles.Runtime, runtime);
-        bool hooksOff = RuntimeConfig.WriteCopy(config, mirrorConfig, (own, off) => LaunchText(own, off, request));
+        bool hooksOff = RuntimeConfig.WriteCopy(_guest.RuntimeConfig, mirrorConfig, (own, off) => LaunchText(own, off, request));
         List<string> exec = ["exec", "--runtimeconfig", mirrorConfig];
-        if (File.Exists(deps))
+        if (_guest.HasDepsFile)
         {
-            DepsFile.WriteCopy(deps, mirrorDeps, _frameworkFiles);
+            DepsFile.WriteCopy(_guest.DepsFile, mirrorDeps, _frameworkFiles);
             exec.AddRange(["--depsfile", mirrorDeps]);
             Watch(mirrorDeps);
         }
@@ -193,5 +202,5 @@ internal sealed class MirrorBuilder
     // Read by Launch in the runtime, line by line; the two must agree on the order.
     private string LaunchText(string ownHooks, bool hooksOff, LaunchRequest request) => string.Join(
         '\n',
-        [_mirror, _appFolder, _app, HostFiles.Folder, _cache.Root, request.Scope, request.Checks, hooksOff ? "off" : "on", ownHooks, .. _moved]);
+        [_mirror, _appFolder, _guest.App, HostFiles.Folder, _cache.Root, request.Scope, request.Checks, hooksOff ? "off" : "on", ownHooks, .. _moved]);
 }

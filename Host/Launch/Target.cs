@@ -16,15 +16,10 @@ internal static class Target
         0x13, 0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
     ];
 
-    /// <summary>The runtimeconfig.json of a program.</summary>
-    public static string RuntimeConfigOf(string app) => Path.ChangeExtension(app, ".runtimeconfig.json");
-
-    /// <summary>The deps.json of a program; it need not exist.</summary>
-    public static string DepsFileOf(string app) => Path.ChangeExtension(app, ".deps.json");
-
-    /// <summary>Throws a <see cref="UserException"/> unless <paramref name="app"/> can be hosted.</summary>
-    public static void Inspect(string app)
+    /// <summary>Throws a <see cref="UserException"/> unless <paramref name="guest"/> can be hosted.</summary>
+    public static void Inspect(Guest guest)
     {
+        string app = guest.App;
         byte[] image;
         try
         {
@@ -54,7 +49,7 @@ internal static class Target
             throw new UserException(ExitCode.Data, $"{app}: is damaged or truncated; build it again.");
         }
 
-        InspectRuntimeConfig(app);
+        InspectRuntimeConfig(app, guest.RuntimeConfig);
     }
 
     private static void InspectManaged(string app, byte[] image)
@@ -109,9 +104,8 @@ internal static class Target
         return null;
     }
 
-    private static void InspectRuntimeConfig(string app)
+    private static void InspectRuntimeConfig(string app, string config)
     {
-        string config = RuntimeConfigOf(app);
         if (!File.Exists(config))
         {
             throw new UserException(ExitCode.NoInput, $"{config}: is missing; give the .dll in the program's build or publish folder, where this file lies beside it.");

@@ -44,21 +44,18 @@ internal static class TrustedList
         return 0;
     }
 
-    /// <summary>Asks hostpolicy, or the cache, for the list of <paramref name="app"/>.</summary>
-    public static TrustedAssemblies Read(string app, string muxer, CacheFolder cache)
+    /// <summary>Asks hostpolicy, or the cache, for the list of <paramref name="guest"/>.</summary>
+    public static TrustedAssemblies Read(Guest guest, string muxer, CacheFolder cache)
     {
-        string config = Target.RuntimeConfigOf(app);
-        string deps = Target.DepsFileOf(app);
-        bool hasDeps = File.Exists(deps);
-        string kept = cache.TrustedListFile(Key(app, muxer, config, deps));
-        if (TryParse(app, hasDeps, ReadLines(kept)) is { } known)
+        string kept = cache.TrustedListFile(Key(guest, muxer));
+        if (TryParse(guest, ReadLines(kept)) is { } known)
         {
             return known;
         }
 
-        string text = Ask(app, muxer, config, hasDeps ? deps : null);
-        TrustedAssemblies fresh = TryParse(app, hasDeps, text.Split('\n'))
-            ?? throw new UserException(ExitCode.Unavailable, $"{app}: `dotnet` did not say which assemblies it uses.");
+        string text = Ask(guest, muxer);
+        TrustedAssemblies fresh = TryParse(guest, text.Split('\n'))
+            ?? throw new UserException(ExitCode.Unavailable, $"{guest.App}: `dotnet` did not say which assemblies it uses.");
         cache.WriteFile(kept, text);
         return fresh;
     }
@@ -75,11 +72,11 @@ internal static class TrustedList
         }
     }
 
-    private static string Key(string app, string muxer, string config, string deps)
+    private static string Key(Guest guest, string muxer)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(app + "\0" + muxer + "\0" + EnvironmentKey()));
-        foreach (string file in (string[])[config, Path.ChangeExtension(config, ".dev.json"), deps])
+        hash.AppendData(Encoding.UTF8.GetBytes(guest.App + "\0" + muxer + "\0" + EnvironmentKey()));
+        foreach (string file in (string[])[guest.RuntimeConfig, guest.RuntimeConfigDev, guest.DepsFile])
         {
             hash.AppendData(File.Exists(file) ? File.ReadAllBytes(file) : []);
             hash.AppendData("\0"u8);
@@ -102,7 +99,7 @@ internal static class TrustedList
         return Directory.Exists(shared) ? Directory.GetDirectories(shared) : [];
     }
 
-    private static TrustedAssemblies? TryParse(string app, bool hasDeps, string[] lines)
+    private static TrustedAssemblies? TryParse(Guest guest, string[] lines)
     {
         if (lines.Length < 2 || !File.Exists(lines[0]))
         {
@@ -111,6 +108,7 @@ internal static class TrustedList
 
         // <root>/shared/Microsoft.NETCore.App/10.0.x/System.Private.CoreLib.dll
         string shared = Path.GetFullPath(Path.Combine(lines[0], "..", "..", "..")) + "/";
+        bool hasDeps = guest.HasDepsFile;
         List<string> framework = [];
         List<string> own = [];
         foreach (string file in lines[1].Split(':', StringSplitOptions.RemoveEmptyEntries))
@@ -133,22 +131,24 @@ internal static class TrustedList
         if (!hasDeps)
         {
             // Without a deps.json hostpolicy trusts every assembly in the program's folder.
-            own.AddRange(Directory.EnumerateFiles(Path.GetDirectoryName(app)!, "*.dll"));
-            if (!app.EndsWith(".dll", StringComparison.OrdinalIgnoreCase))
-            {
-                own.Add(app);
-            }
+            own.AddRange(Directory.EnumerateFiles(guest.Folder, "*.dll"));
+        }
+
+        if (!own.Contains(guest.App))
+        {
+            // Started by its path, whether trusted or not.
+            own.Add(guest.App);
         }
 
         return new TrustedAssemblies(own, framework);
     }
 
-    private static string Ask(string app, string muxer, string config, string? deps)
+    private static string Ask(Guest guest, string muxer)
     {
         ProcessStartInfo info = new(muxer) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        string[] arguments = deps is null
-            ? ["exec", "--runtimeconfig", config, HostFiles.Host, HiddenCommand]
-            : ["exec", "--runtimeconfig", config, "--depsfile", deps, HostFiles.Host, HiddenCommand];
+        string[] arguments = guest.HasDepsFile
+            ? ["exec", "--runtimeconfig", guest.RuntimeConfig, "--depsfile", guest.DepsFile, HostFiles.Host, HiddenCommand]
+            : ["exec", "--runtimeconfig", guest.RuntimeConfig, HostFiles.Host, HiddenCommand];
         foreach (string argument in arguments)
         {
             info.ArgumentList.Add(argument);
@@ -160,7 +160,7 @@ internal static class TrustedList
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new UserException(ExitCode.Unavailable, $"{app}: {Explain(error.Result, process.ExitCode)}");
+        return process.ExitCode == 0 ? output : throw new UserException(ExitCode.Unavailable, $"{guest.App}: {Explain(error.Result, process.ExitCode)}");
     }
 
     // What plain `dotnet` would say over several lines, as one.

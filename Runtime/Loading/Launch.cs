@@ -64,7 +64,7 @@ internal static class Launch
         string ownHooks = lines[8];
         MovedFiles = lines[FixedLines..];
 
-        AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", AppFolder.EndsWith('/') ? AppFolder : AppFolder + "/");
+        AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", app[..(app.LastIndexOf('/') + 1)]);
         RestoreCommandLine(app);
         RestoreHooks(hooksOff, ownHooks);
         RestoreEnvironment();
