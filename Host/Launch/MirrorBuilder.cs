@@ -77,7 +77,7 @@ internal sealed class MirrorBuilder
             return;
         }
 
-        List<string> inputs = [.. trusted.Own.Where(file => Path.GetFileName(file) != "ILPreempt.Runtime.dll")];
+        List<string> inputs = [.. trusted.Own.Where(file => Path.GetFileName(file) != "ILPreempt.Runtime.dll" && File.Exists(file))];
         if (request.Scope == "all")
         {
             inputs.AddRange(trusted.Framework.Where(file => Path.GetFileName(file) != "System.Private.CoreLib.dll"));

@@ -48,13 +48,13 @@ internal static class TrustedList
     public static TrustedAssemblies Read(Guest guest, string muxer, CacheFolder cache)
     {
         string kept = cache.TrustedListFile(Key(guest, muxer));
-        if (TryParse(guest, ReadLines(kept)) is { } known)
+        if (TryParse(guest, ReadLines(kept), allowMissing: false) is { } known)
         {
             return known;
         }
 
         string text = Ask(guest, muxer);
-        TrustedAssemblies fresh = TryParse(guest, text.Split('\n'))
+        TrustedAssemblies fresh = TryParse(guest, text.Split('\n'), allowMissing: true)
             ?? throw new UserException(ExitCode.Unavailable, $"{guest.App}: `dotnet` did not say which assemblies it uses.");
         cache.WriteFile(kept, text);
         return fresh;
@@ -99,7 +99,7 @@ internal static class TrustedList
         return Directory.Exists(shared) ? Directory.GetDirectories(shared) : [];
     }
 
-    private static TrustedAssemblies? TryParse(Guest guest, string[] lines)
+    private static TrustedAssemblies? TryParse(Guest guest, string[] lines, bool allowMissing)
     {
         if (lines.Length < 2 || !File.Exists(lines[0]))
         {
@@ -119,7 +119,8 @@ internal static class TrustedList
             }
             else if (hasDeps)
             {
-                if (!File.Exists(file))
+                // hostpolicy lists what deps.json promises; a program that never uses a missing file runs without it.
+                if (!allowMissing && !File.Exists(file))
                 {
                     return null;
                 }

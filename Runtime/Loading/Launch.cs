@@ -66,8 +66,8 @@ internal static class Launch
 
         AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", app[..(app.LastIndexOf('/') + 1)]);
         RestoreCommandLine(app);
-        RestoreHooks(hooksOff, ownHooks);
-        RestoreEnvironment();
+        string? userHooks = RestoreEnvironment();
+        RestoreHooks(hooksOff, ownHooks, userHooks);
         HostBridge.Start();
     }
 
@@ -87,9 +87,12 @@ internal static class Launch
         }
     }
 
-    private static void RestoreHooks(bool hooksOff, string ownHooks)
+    // The property is the user's hooks from the environment, then the program's own, joined by a colon. Ours stands between them.
+    private static void RestoreHooks(bool hooksOff, string ownHooks, string? userHooks)
     {
-        AppContext.SetData("STARTUP_HOOKS", ownHooks.Length == 0 ? null : ownHooks);
+        userHooks ??= Environment.GetEnvironmentVariable("DOTNET_STARTUP_HOOKS");
+        string hooks = string.IsNullOrEmpty(userHooks) ? ownHooks : ownHooks.Length == 0 ? userHooks : userHooks + ":" + ownHooks;
+        AppContext.SetData("STARTUP_HOOKS", hooks.Length == 0 ? null : hooks);
         if (hooksOff)
         {
             AppContext.SetData("System.StartupHookProvider.IsSupported", "false");
@@ -97,12 +100,12 @@ internal static class Launch
     }
 
     // Line 1: the soft stack limit as it was. Line 2: hooks of the environment that must not have run.
-    private static void RestoreEnvironment()
+    private static string? RestoreEnvironment()
     {
         string? value = Environment.GetEnvironmentVariable(Variable);
         if (value is null)
         {
-            return;
+            return null;
         }
 
         LaunchNative.Unset(Variable);
@@ -115,18 +118,22 @@ internal static class Launch
         int newline = value.IndexOf('\n');
         if (newline < 0)
         {
-            return;
-        }
-
-        if (newline + 1 < value.Length)
-        {
-            Environment.SetEnvironmentVariable("DOTNET_STARTUP_HOOKS", value[(newline + 1)..]);
+            return null;
         }
 
         if (ulong.TryParse(value.AsSpan(0, newline), out ulong oldLimit))
         {
             MainStack.Reserve(oldLimit);
         }
+
+        if (newline + 1 == value.Length)
+        {
+            return null;
+        }
+
+        string hooks = value[(newline + 1)..];
+        Environment.SetEnvironmentVariable("DOTNET_STARTUP_HOOKS", hooks);
+        return hooks;
     }
 
     [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "s_commandLineArgs")]

@@ -22,6 +22,8 @@ static class Program
             case "properties": return Properties();
             case "stdin": return Echo();
             case "resources": return Resources();
+            case "culture": return Culture();
+            case "native": Console.WriteLine(Native.cos(0)); return 0;
             case "process-exit": return OnProcessExit();
             case "wait-for-signal": return WaitForSignal(args[1]);
             case "cancel-key": return CancelKey();
@@ -130,6 +132,23 @@ static class Program
         using Stream stream = typeof(Program).Assembly.GetManifestResourceStream("Greeting.txt");
         Console.Write(new StreamReader(stream).ReadToEnd());
         return 0;
+    }
+
+    static int Culture()
+    {
+        System.Resources.ResourceManager strings = new("HostProbe.Strings", typeof(Program).Assembly);
+        foreach (string culture in new[] { "", "de", "de-AT", "fr" })
+        {
+            Console.WriteLine(strings.GetString("Word", new System.Globalization.CultureInfo(culture)));
+        }
+
+        return 0;
+    }
+
+    static class Native
+    {
+        [DllImport("probenative")]
+        public static extern double cos(double x);
     }
 
     static int OnProcessExit()
