@@ -98,7 +98,13 @@ class Program
         t.Start();
         t.Join();
         string suppressed;
-        using (ExecutionContext.SuppressFlow()) { suppressed = Task.Run(() => s_flow.Value ?? "nothing").Result; }
+        using (ExecutionContext.SuppressFlow())
+        {
+            Task<string> elsewhere = Task.Run(() => s_flow.Value ?? "nothing");
+            // Not Result: it may run the task here, where the value is.
+            SpinWait.SpinUntil(() => elsewhere.IsCompleted);
+            suppressed = elsewhere.Result;
+        }
         string[] many = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
         {
             s_flow.Value = i.ToString();

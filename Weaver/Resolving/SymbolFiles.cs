@@ -64,7 +64,7 @@ internal sealed record SymbolFiles(SymbolKind Kind, byte[]? Pdb, WeaveNote? Note
         switch (Kind)
         {
             case SymbolKind.Embedded:
-                module.ReadSymbols(new EmbeddedPortablePdbReaderProvider().GetSymbolReader(module, ""));
+                module.ReadSymbols(new EmbeddedPortablePdbReaderProvider().GetSymbolReader(module, module.Name));
                 break;
             case SymbolKind.Portable:
                 module.ReadSymbols(new PortablePdbReaderProvider().GetSymbolReader(module, new MemoryStream(Pdb!, writable: false)));
@@ -82,7 +82,7 @@ internal sealed record SymbolFiles(SymbolKind Kind, byte[]? Pdb, WeaveNote? Note
         SymbolWriterProvider = Kind switch
         {
             SymbolKind.Portable => new PortablePdbWriterProvider(),
-            SymbolKind.Embedded => new EmbeddedPortablePdbWriterProvider(),
+            SymbolKind.Embedded => new EmbeddedToStream(),
             _ => null,
         },
     };
@@ -93,5 +93,15 @@ internal sealed record SymbolFiles(SymbolKind Kind, byte[]? Pdb, WeaveNote? Note
         return pdb.AsSpan().StartsWith(portable)
             ? new SymbolFiles(SymbolKind.Portable, pdb, null)
             : None(new WeaveNote(NoteCodes.WindowsPdb, "The symbols are a Windows pdb, which only Windows can write; woven without symbols."));
+    }
+
+    // Cecil takes the name for the embedded pdb from the output's file name, which a stream has not.
+    private sealed class EmbeddedToStream : ISymbolWriterProvider
+    {
+        private readonly EmbeddedPortablePdbWriterProvider _provider = new();
+
+        public ISymbolWriter GetSymbolWriter(ModuleDefinition module, string fileName) => _provider.GetSymbolWriter(module, module.Name);
+
+        public ISymbolWriter GetSymbolWriter(ModuleDefinition module, Stream symbolStream) => _provider.GetSymbolWriter(module, symbolStream);
     }
 }
