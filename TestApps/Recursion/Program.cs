@@ -18,7 +18,7 @@ class Program
                     case "virtual": new Derived().Call(new Derived()); break;
                     case "lambda":
                         Func<int, int> f = null;
-                        f = n => { s_depth++; return f(n + 1) + 1; };
+                        f = n => Pad(stackalloc byte[1000]) + f(n + 1) + 1;
                         f(0);
                         break;
                     case "finally": Finally(); break;
@@ -33,6 +33,7 @@ class Program
                         t.Join();
                         Console.WriteLine(seen);
                         continue;
+                    case "tiny": Tiny(0); break;
                     case "uncaught": Simple(0); break;
                 }
                 Console.WriteLine("never");
@@ -45,16 +46,21 @@ class Program
         return 0;
     }
 
-    static int Simple(int n) { s_depth++; return Simple(n + 1) + n; }
-    static int Even(int n) { s_depth++; return Odd(n + 1) + 1; }
+    // A frame of some size, so that the way back through all of them is not too long.
+    static int Pad(Span<byte> pad) => pad[^1] = (byte)++s_depth;
+
+    static int Tiny(int n) { s_depth++; return Tiny(n + 1) + n; }
+    static int Simple(int n) => Pad(stackalloc byte[1000]) + Simple(n + 1) + n;
+    static int Even(int n) => Pad(stackalloc byte[1000]) + Odd(n + 1) + 1;
     static int Odd(int n) => Even(n + 1) + 2;
 
     class Base { public virtual int Call(Base other) { s_depth++; return other.Call(this) + 1; } }
-    class Derived : Base { public override int Call(Base other) => base.Call(other) + 1; }
+    class Derived : Base { public override int Call(Base other) => Pad(stackalloc byte[1000]) + base.Call(other) + 1; }
 
     static int Finally()
     {
-        try { return Finally() + 1; }
+        Span<byte> pad = stackalloc byte[1000];
+        try { return Pad(pad) + Finally() + 1; }
         finally { s_depth++; }
     }
 }
