@@ -23,10 +23,16 @@ internal sealed class RuntimeReferences(ModuleDefinition module)
     /// <summary><c>if (volatile StackGuard.Poll != 0) StackGuard.MoreStack();</c></summary>
     public Instruction[] Check() =>
     [
-        Instruction.Create(OpCodes.Volatile),
-        Instruction.Create(OpCodes.Ldsfld, _poll ??= new FieldReference("Poll", module.TypeSystem.Int32, Type("StackGuard"))),
+        .. Poll(),
         Instruction.Create(OpCodes.Brfalse_S, IL.MethodEditor.End),
         Call("StackGuard", "MoreStack"),
+    ];
+
+    /// <summary>Reads the poll word.</summary>
+    public Instruction[] Poll() =>
+    [
+        Instruction.Create(OpCodes.Volatile),
+        Instruction.Create(OpCodes.Ldsfld, _poll ??= new FieldReference("Poll", module.TypeSystem.Int32, Type("StackGuard"))),
     ];
 
     /// <summary>A call of a static method without arguments or result.</summary>

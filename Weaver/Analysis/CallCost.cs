@@ -29,6 +29,19 @@ internal static class CallCost
                 : null;
     }
 
+    /// <summary>Whether the JIT most likely leaves no call: short methods of this module, and framework members of small cost.</summary>
+    public static bool IsInlined(Instruction call)
+    {
+        MethodReference? method = (call.Operand as MethodReference)?.GetElementMethod();
+        return method switch
+        {
+            null => false,
+            MethodDefinition own => !own.IsVirtual && own.HasBody && own.Body.CodeSize <= 32,
+            _ => method.DeclaringType.GetElementType() is { Scope: AssemblyNameReference scope } type
+                && CallbackSignature.IsFramework(scope.Name) && CalmCalls.Cost(type.FullName, method.Name) is > 0 and <= 20,
+        };
+    }
+
     // A member of an instantiation of a generic type of this module.
     private static MethodDefinition? Own(MethodReference method, TypeReference type)
     {

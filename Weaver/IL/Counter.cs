@@ -4,11 +4,11 @@ using Mono.Cecil.Cil;
 namespace ILPreempt.Weaver.IL;
 
 /// <summary>The one variable that a counted loop steps by a constant in every round.</summary>
-/// <param name="Load">Loads the variable.</param>
+/// <param name="Variable">The variable.</param>
 /// <param name="Step">Absolute value of the constant; never 0.</param>
 /// <param name="IsInt32">Whether it is 32 bits wide; else its low half must be taken first.</param>
 /// <param name="Store">Index of the instruction that stores the stepped value.</param>
-internal sealed record Counter(Func<Instruction> Load, int Step, bool IsInt32, int Store)
+internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int Store)
 {
     /// <summary>
     /// Finds a counter: one store in the loop, of the form <c>i = i +/- constant</c>, on every path from the head to
@@ -29,7 +29,7 @@ internal sealed record Counter(Func<Instruction> Load, int Step, bool IsInt32, i
                 && IsOnlyStore(editor, loop, variable, store)
                 && !IsBypassed(editor, loop, start, store))
             {
-                return new Counter(variable.Load, step, isInt32, store);
+                return new Counter(variable, step, isInt32, store);
             }
         }
 
@@ -123,8 +123,14 @@ internal readonly record struct Variable(object Definition, TypeReference Type)
         return isInt32 || Type.MetadataType is MetadataType.Int64 or MetadataType.UInt64 or MetadataType.IntPtr or MetadataType.UIntPtr or MetadataType.Pointer;
     }
 
+    public bool IsFloat => Type.MetadataType is MetadataType.Single or MetadataType.Double;
+
+    public Instruction Save() => Definition is VariableDefinition local
+        ? Instruction.Create(local.Index is >= 0 and < 256 ? OpCodes.Stloc_S : OpCodes.Stloc, local)
+        : Instruction.Create(((ParameterDefinition)Definition).Sequence < 256 ? OpCodes.Starg_S : OpCodes.Starg, (ParameterDefinition)Definition);
+
     public Instruction Load() => Definition is VariableDefinition local
-        ? Instruction.Create(local.Index < 256 ? OpCodes.Ldloc_S : OpCodes.Ldloc, local)
+        ? Instruction.Create(local.Index is >= 0 and < 256 ? OpCodes.Ldloc_S : OpCodes.Ldloc, local)
         : Instruction.Create(((ParameterDefinition)Definition).Sequence < 256 ? OpCodes.Ldarg_S : OpCodes.Ldarg, (ParameterDefinition)Definition);
 
     public static Variable? Loaded(MethodEditor editor, int index) => editor.Code[index].OpCode.Code switch

@@ -22,8 +22,10 @@ internal sealed class MethodEditor
     private readonly Dictionary<int, List<Instruction[]>> _before = [];
     private readonly Dictionary<int, List<Instruction[]>> _after = [];
     private readonly List<Instruction> _openEnds = [];
+    private readonly List<Instruction> _jumpsToOriginals = [];
     private readonly Dictionary<int, Instruction> _replaced = [];
     private readonly HashSet<(ExceptionHandler, int)> _keptOutside = [];
+    private readonly SortedDictionary<int, (int First, Instruction[] Copy)> _copies = [];
     private readonly int[] _indexByOffset;
     private int[]? _stackDepth;
 
@@ -51,6 +53,9 @@ internal sealed class MethodEditor
 
     /// <summary>Code run on entry, before everything else; no branch leads to it.</summary>
     public List<Instruction[]> Prologue { get; } = [];
+
+    /// <summary>Locals that inserted code needs.</summary>
+    public List<VariableDefinition> NewVariables { get; } = [];
 
     public bool HasEdits => Prologue.Count + _before.Count + _after.Count + _replaced.Count > 0;
 
@@ -91,6 +96,9 @@ internal sealed class MethodEditor
     /// <summary>Leaves the start of a try block behind what was put before the instruction at its head.</summary>
     public void KeepOutside(ExceptionHandler handler, int index) => _keptOutside.Add((handler, index));
 
+    /// <summary>Gives instructions that were put after a loop, as a copy of it, the lines of their originals.</summary>
+    public void CopyPoints(Loop loop, Instruction[] copy) => _copies.Add(loop.Last, (loop.Head, copy));
+
     public void Commit()
     {
         Instruction[] heads = new Instruction[Code.Length];
@@ -125,6 +133,12 @@ internal sealed class MethodEditor
             };
         }
 
+        // Inserted code that jumps to an original instruction meets what was put before that one too.
+        foreach (Instruction branch in _jumpsToOriginals)
+        {
+            branch.Operand = heads[IndexOf((Instruction)branch.Operand)];
+        }
+
         foreach (ExceptionHandler handler in Body.ExceptionHandlers)
         {
             int tryStart = IndexOf(handler.TryStart);
@@ -135,6 +149,7 @@ internal sealed class MethodEditor
             handler.FilterStart = Moved(handler.FilterStart);
         }
 
+        NewVariables.ForEach(Body.Variables.Add);
         MoveSequencePoints(heads);
         Body.Instructions.Clear();
         foreach (Instruction instruction in result)
@@ -157,27 +172,45 @@ internal sealed class MethodEditor
         }
 
         Mono.Collections.Generic.Collection<SequencePoint> points = Method.DebugInformation.SequencePoints;
-        for (int i = 0; i < points.Count; i++)
+        SequencePoint[] old = [.. points];
+        Queue<KeyValuePair<int, (int First, Instruction[] Copy)>> copies = new(_copies);
+        points.Clear();
+        foreach (SequencePoint point in old)
         {
-            SequencePoint point = points[i];
-            if (point.Offset >= _indexByOffset.Length)
+            int index = point.Offset < _indexByOffset.Length ? _indexByOffset[point.Offset] : Code.Length;
+            while (copies.TryPeek(out KeyValuePair<int, (int, Instruction[])> next) && index > next.Key)
             {
-                continue;
+                AddCopiedPoints(copies.Dequeue());
             }
 
-            int index = _indexByOffset[point.Offset];
-            Instruction head = point.Offset == 0 && Prologue.Count > 0 ? Prologue[0][0] : heads[index];
-            if (head != Code[index])
+            Instruction? head = index == Code.Length ? null : point.Offset == 0 && Prologue.Count > 0 ? Prologue[0][0] : heads[index];
+            points.Add(head is null || head == Code[index] ? point : At(head, point));
+        }
+
+        while (copies.Count > 0)
+        {
+            AddCopiedPoints(copies.Dequeue());
+        }
+
+        void AddCopiedPoints(KeyValuePair<int, (int First, Instruction[] Copy)> copy)
+        {
+            foreach (SequencePoint point in old)
             {
-                points[i] = new SequencePoint(head, point.Document)
+                int index = point.Offset < _indexByOffset.Length ? _indexByOffset[point.Offset] : Code.Length;
+                if (index >= copy.Value.First && index <= copy.Key)
                 {
-                    StartLine = point.StartLine,
-                    StartColumn = point.StartColumn,
-                    EndLine = point.EndLine,
-                    EndColumn = point.EndColumn,
-                };
+                    points.Add(At(copy.Value.Copy[index - copy.Value.First], point));
+                }
             }
         }
+
+        static SequencePoint At(Instruction instruction, SequencePoint point) => new(instruction, point.Document)
+        {
+            StartLine = point.StartLine,
+            StartColumn = point.StartColumn,
+            EndLine = point.EndLine,
+            EndColumn = point.EndColumn,
+        };
     }
 
     private int SkipPrefixes(int index)
@@ -204,7 +237,17 @@ internal sealed class MethodEditor
     {
         Append(result, code[0]);
         result.AddRange(code.AsSpan(1));
-        _openEnds.AddRange(code.Where(i => i.Operand == End));
+        foreach (Instruction instruction in code)
+        {
+            if (instruction.Operand == End)
+            {
+                _openEnds.Add(instruction);
+            }
+            else if (instruction.Operand is Instruction target && Code[_indexByOffset[target.Offset]] == target)
+            {
+                _jumpsToOriginals.Add(instruction);
+            }
+        }
     }
 
     private void Append(List<Instruction> result, Instruction instruction)

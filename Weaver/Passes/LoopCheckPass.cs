@@ -40,14 +40,21 @@ internal sealed class LoopCheckPass : IMethodPass
                 continue;
             }
 
-            if (context.Options.StripMine && StripMined(editor, loop, loops, context))
+            bool innermost = loop.Sources.Count == 1 && !loops.Exists(l => l.Head > loop.Head && l.Head <= loop.Last);
+            Mask? mask = innermost && context.Options.StripMine ? Mask.Of(editor, loop, context) : null;
+            if (innermost && context.Options.StripMine && IsCallFree(editor, loop) && ColdTwin.IsPossible(editor, loop))
             {
-                context.Current = context.Current with { StripMined = context.Current.StripMined + 1 };
-                continue;
+                Instruction twin = ColdTwin.Add(editor, loop, map => Check(editor, loop, mask, map, context));
+                AtHead(editor, loop, [.. mask?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, twin)]);
+            }
+            else
+            {
+                AtHead(editor, loop, Check(editor, loop, mask, v => v, context));
             }
 
-            AtHead(editor, loop, context.Runtime.Check());
-            context.Current = context.Current with { Loops = context.Current.Loops + 1 };
+            context.Current = mask is null
+                ? context.Current with { Loops = context.Current.Loops + 1 }
+                : context.Current with { StripMined = context.Current.StripMined + 1 };
         }
     }
 
@@ -79,70 +86,91 @@ internal sealed class LoopCheckPass : IMethodPass
         return false;
     }
 
-    private static bool StripMined(MethodEditor editor, Loop loop, List<Loop> loops, WeaveContext context)
+    private static Instruction[] Check(MethodEditor editor, Loop loop, Mask? mask, Func<Variable, Variable> map, WeaveContext context)
     {
-        if (loop.Sources.Count != 1
-            || loops.Exists(l => l.Head > loop.Head && l.Head <= loop.Last)
-            || editor.Body.ExceptionHandlers.Any(h => editor.IndexOf(h.TryStart) >= loop.Head && editor.IndexOf(h.TryStart) <= loop.Last)
-            || RoundCost(editor, loop, context) is not { } cost
-            || Counter.Find(editor, loop) is not { } counter)
+        Instruction[] check = [.. mask?.Test(map) ?? [], .. context.Runtime.Check()];
+        if (!IsCallFree(editor, loop))
         {
-            return false;
+            return check;
         }
 
-        int rounds = MaxRounds;
-        while (rounds > WorkBetweenChecks / cost)
-        {
-            rounds /= 2;
-        }
-
-        if (rounds < MinRounds)
-        {
-            return false;
-        }
-
-        // Every window of `rounds` steps holds a value whose bits under the mask are clear.
-        int step = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)counter.Step);
-        int mask = (rounds * step) - step;
-        List<Instruction> check = [counter.Load()];
-        if (!counter.IsInt32)
-        {
-            check.Add(Instruction.Create(OpCodes.Conv_I4));
-        }
-
-        check.Add(Instruction.Create(OpCodes.Ldc_I4, mask));
-        check.Add(Instruction.Create(OpCodes.And));
-        check.Add(Instruction.Create(OpCodes.Brtrue_S, MethodEditor.End));
-        check.AddRange(context.Runtime.Check());
-        AtHead(editor, loop, [.. check]);
-        return true;
+        List<Variable> carried = FloatSpill.Carried(editor, loop);
+        return carried.Count == 0 ? check : FloatSpill.Around(editor, check, [.. carried.Select(map)]);
     }
 
-    // IL instructions of one round, callees included; null if it may run long.
-    private static int? RoundCost(MethodEditor editor, Loop loop, WeaveContext context)
+    // In a loop that calls anyway, the check's call changes nothing for the register allocator.
+    private static bool IsCallFree(MethodEditor editor, Loop loop)
     {
-        int cost = 0;
         for (int i = loop.Head; i <= loop.Last; i++)
         {
-            cost++;
-            Instruction instruction = editor.Code[i];
-            switch (instruction.OpCode.Code)
+            if (editor.Code[i].OpCode.FlowControl == FlowControl.Call && !CallCost.IsInlined(editor.Code[i]))
             {
-                case Code.Newarr or Code.Localloc or Code.Cpblk or Code.Initblk or Code.Calli or Code.Jmp:
-                    return null;
-                case Code.Call or Code.Callvirt or Code.Newobj:
-                    if (CallCost.Of((MethodReference)instruction.Operand, instruction.OpCode.Code, context) is not { } call)
-                    {
-                        return null;
-                    }
-
-                    cost += call;
-                    break;
-                default:
-                    break;
+                return false;
             }
         }
 
-        return cost;
+        return true;
+    }
+
+    /// <summary>The test of a counter that comes before the poll word is read.</summary>
+    /// <param name="Counter">The counter.</param>
+    /// <param name="Bits">Every window of so many rounds holds a value with these bits clear.</param>
+    private sealed record Mask(Counter Counter, int Bits)
+    {
+        public static Mask? Of(MethodEditor editor, Loop loop, WeaveContext context)
+        {
+            if (editor.Body.ExceptionHandlers.Any(h => editor.IndexOf(h.TryStart) >= loop.Head && editor.IndexOf(h.TryStart) <= loop.Last)
+                || RoundCost(editor, loop, context) is not { } cost
+                || Counter.Find(editor, loop) is not { } counter)
+            {
+                return null;
+            }
+
+            int rounds = MaxRounds;
+            while (rounds > WorkBetweenChecks / cost)
+            {
+                rounds /= 2;
+            }
+
+            int step = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)counter.Step);
+            return rounds < MinRounds ? null : new Mask(counter, (rounds * step) - step);
+        }
+
+        public Instruction[] Test(Func<Variable, Variable> map) =>
+        [
+            map(Counter.Variable).Load(),
+            .. Counter.IsInt32 ? (Instruction[])[] : [Instruction.Create(OpCodes.Conv_I4)],
+            Instruction.Create(OpCodes.Ldc_I4, Bits),
+            Instruction.Create(OpCodes.And),
+            Instruction.Create(OpCodes.Brtrue_S, MethodEditor.End),
+        ];
+
+        // IL instructions of one round, callees included; null if it may run long.
+        private static int? RoundCost(MethodEditor editor, Loop loop, WeaveContext context)
+        {
+            int cost = 0;
+            for (int i = loop.Head; i <= loop.Last; i++)
+            {
+                cost++;
+                Instruction instruction = editor.Code[i];
+                switch (instruction.OpCode.Code)
+                {
+                    case Code.Newarr or Code.Localloc or Code.Cpblk or Code.Initblk or Code.Calli or Code.Jmp:
+                        return null;
+                    case Code.Call or Code.Callvirt or Code.Newobj:
+                        if (CallCost.Of((MethodReference)instruction.Operand, instruction.OpCode.Code, context) is not { } call)
+                        {
+                            return null;
+                        }
+
+                        cost += call;
+                        break;
+                    default:
+                        break;
+                }
+            }
+
+            return cost;
+        }
     }
 }

@@ -15,10 +15,10 @@ public sealed class JitVerifier(IReadOnlyList<string> command)
     /// <summary>Longest time one sweep may take before it is killed.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>The child's side: an assembly, and a file with the paths of its references.</summary>
+    /// <summary>The child's side: a file with the paths of references, and an assembly.</summary>
     public static int Main(ReadOnlySpan<string> args)
     {
-        JitSweep.Run(args[0], File.ReadAllLines(args[1]), Console.Out);
+        JitSweep.Run(args[1], File.ReadAllLines(args[0]), Console.Out);
         return 0;
     }
 
@@ -29,7 +29,7 @@ public sealed class JitVerifier(IReadOnlyList<string> command)
         try
         {
             File.WriteAllLines(list, references);
-            ProcessStartInfo start = new(command[0], [.. command.Skip(1), assemblyFile, list])
+            ProcessStartInfo start = new(command[0], [.. command.Skip(1), list, assemblyFile])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
