@@ -5,7 +5,7 @@ namespace ILPreempt.Weaver.IL;
 
 /// <summary>
 /// Keeps the call of a check out of a tight loop: a poll that is up leaves the loop for a copy of it, which runs the
-/// remaining rounds and has the call.
+/// remaining rounds and has the call. Loops within loops are copied together, as one nest.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -20,17 +20,17 @@ namespace ILPreempt.Weaver.IL;
 /// became 2 to 3 times as slow from that, not from the test. The copy works on variables of its own, so nothing that
 /// the loop keeps in registers is alive across the call. A goroutine in a loop of many rounds is in the copy from
 /// its first stop on; the copy has the same test and is slower only by those registers.</para>
-/// <para>Only for innermost loops without calls, outside every protected region (a handler could look at a variable
-/// in between) and with an empty stack at head and exits. Variables whose address is taken are shared by both.</para>
+/// <para>Only for loops without calls, where no handler can look at a variable in between, and with an empty stack at
+/// head and exits. Variables whose address is taken are shared by both.</para>
 /// </remarks>
 internal static class ColdTwin
 {
-    // Guessed: such loops are short, and a long body hides what the call costs.
-    private const int MaxBody = 100;
+    // Guessed: what runs hot without calls is short, and a long body hides what the call costs.
+    private const int MaxBody = 400;
 
     public static bool IsPossible(MethodEditor editor, Loop loop)
     {
-        if (loop.Last - loop.Head > MaxBody || loop.Sources.Count != 1 || editor.Body.ExceptionHandlers.Any(h => Touches(editor, h, loop)))
+        if (loop.Last - loop.Head > MaxBody || !IsUnobserved(editor, loop))
         {
             return false;
         }
@@ -51,31 +51,30 @@ internal static class ColdTwin
         return true;
     }
 
-    /// <summary>Adds the twin.</summary>
+    /// <summary>Adds the twin of a nest of loops.</summary>
     /// <param name="editor">The method.</param>
-    /// <param name="loop">The loop.</param>
-    /// <param name="check">Makes the twin's check from the map of its variables.</param>
-    /// <returns>Where the loop's own check has to go when the poll word is up.</returns>
-    public static Instruction Add(MethodEditor editor, Loop loop, Func<Func<Variable, Variable>, Instruction[]> check)
+    /// <param name="nest">The outermost loop.</param>
+    /// <param name="loops">All loops of the nest, the outermost included.</param>
+    /// <param name="check">Makes the check of one loop in the twin, given the map of its variables.</param>
+    /// <returns>For each loop, where its own check has to go when the poll word is up.</returns>
+    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
     {
-        Dictionary<Variable, Variable> shadows = Shadows(editor, loop, out HashSet<Variable> stored);
+        Dictionary<Variable, Variable> shadows = Shadows(editor, nest, out HashSet<Variable> stored);
         Variable Map(Variable variable) => shadows.TryGetValue(variable, out Variable shadow) ? shadow : variable;
 
-        List<Instruction> code = [];
-        foreach ((Variable original, Variable shadow) in shadows)
+        Instruction[] body = Copy(editor, nest, Map);
+        Dictionary<int, Instruction[]> checks = [];
+        foreach (Loop loop in loops)
         {
-            code.Add(original.Load());
-            code.Add(shadow.Save());
+            Instruction[] code = check(loop, Map);
+            checks.Add(loop.Head, code);
+            foreach (Instruction branch in code.Where(i => i.Operand == MethodEditor.End))
+            {
+                branch.Operand = body[loop.Head - nest.Head];
+            }
         }
 
-        Instruction[] twinCheck = check(Map);
-        Instruction[] body = Copy(editor, loop, Map);
-        foreach (Instruction branch in twinCheck.Where(i => i.Operand == MethodEditor.End))
-        {
-            branch.Operand = body[0];
-        }
-
-        // The back edge goes to the check, everything else inside to its copy, exits to a stub that writes back.
+        // Whoever comes to a head in the twin meets its check; exits go to a stub that writes back.
         Dictionary<int, Instruction> exits = [];
         List<Instruction> stubs = [];
         for (int i = 0; i < body.Length; i++)
@@ -84,12 +83,12 @@ internal static class ColdTwin
             Instruction Target(Instruction old)
             {
                 int index = editor.IndexOf(old);
-                if (index == loop.Head)
+                if (index < nest.Head || index > nest.Last)
                 {
-                    return twinCheck[0];
+                    return Exit(index, old, isLeave);
                 }
 
-                return index > loop.Head && index <= loop.Last ? body[index - loop.Head] : Exit(index, old, isLeave);
+                return checks.TryGetValue(index, out Instruction[]? head) ? head[0] : body[index - nest.Head];
             }
 
             body[i].Operand = body[i].Operand switch
@@ -101,19 +100,46 @@ internal static class ColdTwin
             };
         }
 
-        code.AddRange(twinCheck);
-        code.AddRange(body);
-        if (FallsThrough(editor, loop))
+        List<Instruction> twin = [];
+        if (FallsThrough(editor, nest))
         {
-            code.Insert(0, Instruction.Create(OpCodes.Br, MethodEditor.End));
-            code.AddRange(WriteBack());
-            code.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
+            twin.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
         }
 
-        code.AddRange(stubs);
-        editor.After(loop.Last, [.. code]);
-        editor.CopyPoints(loop, body);
-        return code[FallsThrough(editor, loop) ? 1 : 0];
+        Instruction[] entries = new Instruction[loops.Count];
+        for (int i = 0; i < entries.Length; i++)
+        {
+            int first = twin.Count;
+            foreach ((Variable original, Variable shadow) in shadows)
+            {
+                twin.Add(original.Load());
+                twin.Add(shadow.Save());
+            }
+
+            twin.Add(Instruction.Create(OpCodes.Br, checks[loops[i].Head][0]));
+            entries[i] = twin[first];
+        }
+
+        for (int i = 0; i < body.Length; i++)
+        {
+            if (checks.TryGetValue(nest.Head + i, out Instruction[]? head))
+            {
+                twin.AddRange(head);
+            }
+
+            twin.Add(body[i]);
+        }
+
+        if (FallsThrough(editor, nest))
+        {
+            twin.AddRange(WriteBack());
+            twin.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
+        }
+
+        twin.AddRange(stubs);
+        editor.After(nest.Last, [.. twin]);
+        editor.CopyPoints(nest, body);
+        return entries;
 
         List<Instruction> WriteBack()
         {
@@ -147,10 +173,45 @@ internal static class ColdTwin
     private static bool FallsThrough(MethodEditor editor, Loop loop) =>
         editor.Code[loop.Last].OpCode.FlowControl is not (FlowControl.Branch or FlowControl.Return or FlowControl.Throw);
 
-    private static bool Touches(MethodEditor editor, ExceptionHandler handler, Loop loop)
+    // Code that runs when the loop throws must not look at variables that the loop has changed: only finally blocks
+    // around it, and those without mention of such a variable.
+    private static bool IsUnobserved(MethodEditor editor, Loop loop)
     {
-        int start = editor.IndexOf(handler.TryStart);
-        return start <= loop.Last && editor.IndexOfEnd(handler.HandlerEnd) > loop.Head;
+        foreach (ExceptionHandler handler in editor.Body.ExceptionHandlers)
+        {
+            int start = editor.IndexOf(handler.TryStart);
+            int tryEnd = editor.IndexOf(handler.TryEnd);
+            int end = editor.IndexOfEnd(handler.HandlerEnd);
+            if (start > loop.Last || end <= loop.Head)
+            {
+                continue;
+            }
+
+            bool isAround = start <= loop.Head && tryEnd > loop.Last;
+            if (!isAround || handler.HandlerType is not (ExceptionHandlerType.Finally or ExceptionHandlerType.Fault))
+            {
+                return false;
+            }
+
+            HashSet<Variable> read = [];
+            for (int i = tryEnd; i < end; i++)
+            {
+                if (Variable.Loaded(editor, i) is { } variable)
+                {
+                    read.Add(variable);
+                }
+            }
+
+            for (int i = loop.Head; i <= loop.Last; i++)
+            {
+                if (Variable.Stored(editor, i) is { } variable && read.Contains(variable))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
     }
 
     private static Dictionary<Variable, Variable> Shadows(MethodEditor editor, Loop loop, out HashSet<Variable> stored)

@@ -15,10 +15,10 @@ internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int St
     /// the only back edge, address never taken.
     /// </summary>
     /// <remarks>
-    /// The caller has made sure that the loop is innermost and has a single back edge, so that all rounds run forward
-    /// through the instructions between head and back edge; then "on every path" means that no jump leads over it.
+    /// The caller has made sure that the loop has a single back edge; loops within it only repeat parts. So all rounds
+    /// run forward from head to back edge, and "on every path" means that no jump leads over it.
     /// </remarks>
-    public static Counter? Find(MethodEditor editor, Loop loop)
+    public static Counter? Find(MethodEditor editor, Loop loop, IReadOnlyList<Loop> inner)
     {
         for (int store = loop.Last - 1; store > loop.Head; store--)
         {
@@ -26,6 +26,7 @@ internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int St
                 && variable.IsCounterType(out bool isInt32)
                 && StepOf(editor, store, variable, out int start) is { } step
                 && start >= loop.Head
+                && !inner.Any(l => store >= l.Head && store <= l.Last)
                 && IsOnlyStore(editor, loop, variable, store)
                 && !IsBypassed(editor, loop, start, store))
             {

@@ -21,7 +21,11 @@ internal sealed class LoopCheckPass : IMethodPass
     // About one nanosecond each: far below the shortest slice of 100 us.
     private const int WorkBetweenChecks = 50_000;
     private const int MaxRounds = 1024;
-    private const int MinRounds = 16;
+    private const int MinRounds = 8;
+
+    // A loop around loops: each of them may run WorkBetweenChecks instructions without reading the word, so this many
+    // stay below half a millisecond. A loop around such loops reads the word in every round.
+    private const int RoundsAroundLoops = 8;
 
     public bool Wants(MethodFacts facts) => (facts & (MethodFacts.Loop | MethodFacts.Checkable)) == (MethodFacts.Loop | MethodFacts.Checkable);
 
@@ -33,30 +37,36 @@ internal sealed class LoopCheckPass : IMethodPass
         }
 
         List<Loop> loops = Loop.FindAll(editor);
-        foreach (Loop loop in loops)
+        loops.RemoveAll(loop => IsInFilter(editor, loop));
+        for (int i = 0; i < loops.Count; i++)
         {
-            if (IsInFilter(editor, loop))
+            Loop nest = loops[i];
+            List<Loop> members = loops.FindAll(l => l.Head >= nest.Head && l.Head <= nest.Last);
+            bool isTwin = context.Options.StripMine && members.TrueForAll(l => l.Last <= nest.Last)
+                && IsCallFree(editor, nest) && ColdTwin.IsPossible(editor, nest);
+            if (!isTwin)
             {
+                Mask? mask = Mask.Of(editor, nest, loops, context);
+                AtHead(editor, nest, Check(editor, nest, mask, v => v, context));
+                Count(context, mask);
                 continue;
             }
 
-            bool innermost = loop.Sources.Count == 1 && !loops.Exists(l => l.Head > loop.Head && l.Head <= loop.Last);
-            Mask? mask = innermost && context.Options.StripMine ? Mask.Of(editor, loop, context) : null;
-            if (innermost && context.Options.StripMine && IsCallFree(editor, loop) && ColdTwin.IsPossible(editor, loop))
+            List<Mask?> masks = members.ConvertAll(l => Mask.Of(editor, l, loops, context));
+            Instruction[] entries = ColdTwin.Add(editor, nest, members, (l, map) => Check(editor, l, masks[members.IndexOf(l)], map, context));
+            for (int k = 0; k < members.Count; k++)
             {
-                Instruction twin = ColdTwin.Add(editor, loop, map => Check(editor, loop, mask, map, context));
-                AtHead(editor, loop, [.. mask?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, twin)]);
-            }
-            else
-            {
-                AtHead(editor, loop, Check(editor, loop, mask, v => v, context));
+                AtHead(editor, members[k], [.. masks[k]?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
+                Count(context, masks[k]);
             }
 
-            context.Current = mask is null
-                ? context.Current with { Loops = context.Current.Loops + 1 }
-                : context.Current with { StripMined = context.Current.StripMined + 1 };
+            i += members.Count - 1;
         }
     }
+
+    private static void Count(WeaveContext context, Mask? mask) => context.Current = mask is null
+        ? context.Current with { Loops = context.Current.Loops + 1 }
+        : context.Current with { StripMined = context.Current.StripMined + 1 };
 
     // A try block that begins at the head takes the check in only if the loop runs inside it: a check that throws
     // must not be caught by a block that the program has not entered yet.
@@ -103,7 +113,8 @@ internal sealed class LoopCheckPass : IMethodPass
     {
         for (int i = loop.Head; i <= loop.Last; i++)
         {
-            if (editor.Code[i].OpCode.FlowControl == FlowControl.Call && !CallCost.IsInlined(editor.Code[i]))
+            bool isHelper = editor.Code[i].OpCode.Code is Code.Newarr or Code.Newobj or Code.Box or Code.Stelem_Ref or Code.Castclass or Code.Isinst or Code.Localloc;
+            if (isHelper || (editor.Code[i].OpCode.FlowControl == FlowControl.Call && !CallCost.IsInlined(editor.Code[i])))
             {
                 return false;
             }
@@ -117,16 +128,21 @@ internal sealed class LoopCheckPass : IMethodPass
     /// <param name="Bits">Every window of so many rounds holds a value with these bits clear.</param>
     private sealed record Mask(Counter Counter, int Bits)
     {
-        public static Mask? Of(MethodEditor editor, Loop loop, WeaveContext context)
+        public static Mask? Of(MethodEditor editor, Loop loop, List<Loop> loops, WeaveContext context)
         {
-            if (editor.Body.ExceptionHandlers.Any(h => editor.IndexOf(h.TryStart) >= loop.Head && editor.IndexOf(h.TryStart) <= loop.Last)
+            List<Loop> inner = loops.FindAll(l => l.Head > loop.Head && l.Head <= loop.Last);
+            bool isNested = inner.Exists(a => inner.Exists(b => b.Head > a.Head && b.Head <= a.Last));
+            if (!context.Options.StripMine
+                || loop.Sources.Count != 1
+                || isNested
+                || editor.Body.ExceptionHandlers.Any(h => editor.IndexOf(h.TryStart) >= loop.Head && editor.IndexOf(h.TryStart) <= loop.Last)
                 || RoundCost(editor, loop, context) is not { } cost
-                || Counter.Find(editor, loop) is not { } counter)
+                || Counter.Find(editor, loop, inner) is not { } counter)
             {
                 return null;
             }
 
-            int rounds = MaxRounds;
+            int rounds = inner.Count > 0 ? RoundsAroundLoops : MaxRounds;
             while (rounds > WorkBetweenChecks / cost)
             {
                 rounds /= 2;
