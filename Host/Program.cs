@@ -12,6 +12,7 @@ static int Start(string[] args)
     RootCommand root = new("Runs unmodified .NET programs on a Go-style preemptive scheduler.")
     {
         RunCommand.Create(),
+        WeaveCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),
     };
