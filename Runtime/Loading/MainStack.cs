@@ -1,4 +1,5 @@
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Scheduling;
 
 namespace ILPreempt.Runtime.Loading;
 
@@ -28,6 +29,7 @@ internal static unsafe class MainStack
                 // From now on pthread_getattr_np would answer with the old limit.
                 StackBounds.MainHigh = (nuint)low + size;
                 StackBounds.MainLow = (nuint)low;
+                StackRoom.PlainStack = (nuint)oldLimit;
             }
 
             _ = LaunchNative.pthread_attr_destroy(&attributes);
