@@ -10,11 +10,14 @@ namespace ILPreempt.Runtime.Platform;
 /// </summary>
 internal static class RuntimePanic
 {
+    private static int s_endingThread;
+
     /// <summary>Prints what was found and aborts. Never returns.</summary>
     [DoesNotReturn]
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Throw(string what)
     {
+        BeFirst();
         Libc.WriteError($"ilpreempt: fatal error in the runtime: {what}\n{Scheduling.SchedTrace.Detail()}{Environment.StackTrace}\n");
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
@@ -29,6 +32,7 @@ internal static class RuntimePanic
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Fatal(string first, string error)
     {
+        BeFirst();
         Libc.WriteError($"{first}\nfatal error: {error}\n");
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
@@ -36,5 +40,21 @@ internal static class RuntimePanic
         }
 
         Environment.FailFast(error);
+    }
+
+    /// <summary>One report only. A second thread waits for the end; a second failure of the reporting thread ends at once.</summary>
+    private static void BeFirst()
+    {
+        int me = Environment.CurrentManagedThreadId;
+        int first = Interlocked.CompareExchange(ref s_endingThread, me, 0);
+        if (first == me)
+        {
+            Libc.Abort();
+        }
+
+        while (first != 0)
+        {
+            Thread.Sleep(Timeout.Infinite);
+        }
     }
 }

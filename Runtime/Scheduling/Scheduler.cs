@@ -74,7 +74,7 @@ internal static unsafe partial class Scheduler
     /// <summary>A class constructor that runs for the first time on the dispatch path could block on a lock that a stopped goroutine holds.</summary>
     private static void RunClassConstructors()
     {
-        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(AllGs), typeof(AllMs)])
+        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs)])
         {
             RuntimeHelpers.RunClassConstructor(type.TypeHandle);
         }
@@ -192,11 +192,12 @@ internal static unsafe partial class Scheduler
         return false;
     }
 
+    /// <summary>The thread now belongs to the goroutine. Threads that the program made itself do not count against the limit, as in Go.</summary>
     private static void Pin(M m, G g)
     {
         m.LockedG = g;
         g.LockedM = m;
-        if (Interlocked.Increment(ref s_pinned) > Settings.MaxThreads)
+        if (!m.IsForeign && Interlocked.Increment(ref s_pinned) > Settings.MaxThreads)
         {
             RuntimePanic.Fatal(
                 $"runtime: program exceeds {Settings.MaxThreads}-thread limit (ILPREEMPT_MAXTHREADS raises it)", "thread exhaustion");
@@ -207,7 +208,10 @@ internal static unsafe partial class Scheduler
     {
         m.LockedG = null;
         g.LockedM = null;
-        Interlocked.Decrement(ref s_pinned);
+        if (!m.IsForeign)
+        {
+            Interlocked.Decrement(ref s_pinned);
+        }
     }
 
     /// <summary>
