@@ -38,6 +38,7 @@ class Program
         ended.Wait();
         long total = s_counts.Sum();
         Console.WriteLine($"wakes {wakes}");
+        Console.WriteLine($"cpu {Environment.CpuUsage.TotalTime.TotalMilliseconds:F0} ms");
         Console.WriteLine($"largest gap {largest:F1} ms");
         Console.WriteLine($"shares {string.Join(" ", s_counts.Where(c => c > 0).Select(c => c * 1000 / total))}");
         return 0;

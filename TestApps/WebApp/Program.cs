@@ -4,6 +4,7 @@ using Newtonsoft.Json.Linq;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.WebHost.UseUrls("http://127.0.0.1:0");
+builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Services.AddSingleton<Counter>();
 builder.Services.AddHostedService<Worker>();
 WebApplication app = builder.Build();
