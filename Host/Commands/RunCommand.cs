@@ -34,15 +34,12 @@ internal static class RunCommand
     };
 
     // Each of these is its ILPREEMPT_* variable, set for the guest.
-    private static readonly (Option<string?> Option, Setting Setting)[] s_settings =
-    [
-        .. Setting.All.Select(setting => (new Option<string?>(setting.OptionName) { Description = setting.Description }, setting)),
-    ];
+    private static readonly SettingOption[] s_settings = Array.ConvertAll(Setting.All, setting => new SettingOption(setting));
 
     public static Command Create()
     {
         Command command = new(Name, "Runs a .NET program as preemptible goroutines.") { s_target, s_weave, s_checks, s_children, s_verbose };
-        foreach ((Option<string?> option, _) in s_settings)
+        foreach (SettingOption option in s_settings)
         {
             command.Options.Add(option);
         }
@@ -54,7 +51,7 @@ internal static class RunCommand
     /// <summary>Whether the option <paramref name="token"/> is followed by a token that is its value.</summary>
     public static bool TakesValue(string token)
     {
-        foreach ((Option<string?> option, _) in s_settings)
+        foreach (SettingOption option in s_settings)
         {
             if (option.Name == token)
             {
@@ -67,26 +64,18 @@ internal static class RunCommand
 
     private static int Run(ParseResult parsed)
     {
-        foreach ((Option<string?> option, Setting setting) in s_settings)
+        foreach (SettingOption option in s_settings)
         {
-            // The variable itself is validated too: it reaches the guest either way.
-            string? value = parsed.GetValue(option);
-            string origin = option.Name;
-            if (value is null)
+            Setting setting = option.Setting;
+            if (parsed.GetValue(option) is { } value)
             {
-                value = Environment.GetEnvironmentVariable(setting.Variable);
-                origin = setting.Variable;
-            }
-            else
-            {
-                setting.Validate(origin, value);
+                setting.Validate(option.Name, value);
                 Native.SetEnvironment(setting.Variable, value);
-                continue;
             }
-
-            if (value is { Length: > 0 })
+            else if (Environment.GetEnvironmentVariable(setting.Variable) is { Length: > 0 } inherited)
             {
-                setting.Validate(origin, value);
+                // It reaches the guest as it is, where a mistake could no longer be refused.
+                setting.Validate(setting.Variable, inherited);
             }
         }
 
@@ -105,6 +94,18 @@ internal static class RunCommand
             Verbose = parsed.GetValue(s_verbose),
         };
         return Launcher.Run(request);
+    }
+
+    private sealed class SettingOption : Option<string?>
+    {
+        public SettingOption(Setting setting)
+            : base(setting.OptionName)
+        {
+            Setting = setting;
+            Description = setting.Description;
+        }
+
+        public Setting Setting { get; }
     }
 
     private static string Choice(Option<string?> option, ParseResult parsed, string fallback, params ReadOnlySpan<string> choices)

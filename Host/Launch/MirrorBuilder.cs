@@ -53,7 +53,7 @@ internal sealed class MirrorBuilder
         builder.Watch(TrustedList.FrameworkFolders(muxer));
         Target.Inspect(guest);
         cache.Create();
-        TrustedAssemblies trusted = TrustedList.Read(guest, muxer, cache);
+        TrustedAssemblies trusted = TrustedList.Read(guest, muxer, cache, () => WeaveRun.WarmUp(guest, request));
         builder.Watch([.. trusted.Own]);
         builder.Weave(trusted, request);
         LaunchRecord record = builder.WriteMirror(request);

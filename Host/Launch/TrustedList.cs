@@ -44,8 +44,8 @@ internal static class TrustedList
         return 0;
     }
 
-    /// <summary>Asks hostpolicy, or the cache, for the list of <paramref name="guest"/>.</summary>
-    public static TrustedAssemblies Read(Guest guest, string muxer, CacheFolder cache)
+    /// <summary>Asks hostpolicy, or the cache, for the list of <paramref name="guest"/>. Asking is mostly waiting: <paramref name="meanwhile"/> then runs on another thread.</summary>
+    public static TrustedAssemblies Read(Guest guest, string muxer, CacheFolder cache, Action meanwhile)
     {
         string kept = cache.TrustedListFile(Key(guest, muxer));
         if (TryParse(guest, ReadLines(kept), allowMissing: false) is { } known)
@@ -53,6 +53,7 @@ internal static class TrustedList
             return known;
         }
 
+        _ = Task.Run(meanwhile);
         string text = Ask(guest, muxer);
         TrustedAssemblies fresh = TryParse(guest, text.Split('\n'), allowMissing: true)
             ?? throw new UserException(ExitCode.Unavailable, $"{guest.App}: `dotnet` did not say which assemblies it uses.");

@@ -12,6 +12,26 @@ internal static class WeaveRun
     public static WeaverOptions Options(string checks) =>
         new() { Checks = checks == "all" ? CheckPlacement.All : CheckPlacement.LoopsAndCycles };
 
+    /// <summary>
+    /// Weaves the program once for nothing, with references that are a good guess, so that the weaver's code is compiled by
+    /// the time that hostpolicy has answered: a tenth of a second of a first run. Throws nothing.
+    /// </summary>
+    public static void WarmUp(Guest guest, LaunchRequest request)
+    {
+        try
+        {
+            if (request.Scope != "none" && Environment.ProcessorCount > 1 && new FileInfo(guest.App).Length < 1 << 20)
+            {
+                using ReferenceSet set = new(Directory.GetFiles(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "System*.dll"));
+                _ = new AssemblyWeaver(Options(request.Checks), set).WeaveImage(File.ReadAllBytes(guest.App), null, guest.App);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or WeaveException)
+        {
+            // Whatever it is, the weaving proper meets it again and reports it.
+        }
+    }
+
     /// <summary>Returns the stored result for each input.</summary>
     public static List<KeyValuePair<string, StoredAssembly>> All(
         IReadOnlyList<string> inputs, string entry, IReadOnlyList<string> references, CacheFolder cache, LaunchRequest request)
