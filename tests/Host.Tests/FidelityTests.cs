@@ -118,17 +118,17 @@ public sealed class FidelityTests
     [Fact]
     public void Stack_OfMain_IsLarge()
     {
-        // 40 frames of 1 MB each kill a plain process whose limit is the usual 8 MB.
-        ChildResult hosted = ChildProcess.Hosted(Repo.TestApp("HostProbe"), ["big-frames", "40"], Sandbox.Shared());
-        Assert.True(hosted is { ExitCode: 0, StdOut: "40\n" }, hosted.ToString());
+        // 12 frames of 1 MB each kill a plain process whose limit is the usual 8 MB.
+        ChildResult hosted = ChildProcess.Hosted(Repo.TestApp("HostProbe"), ["big-frames", "12"], Sandbox.Shared());
+        Assert.True(hosted is { ExitCode: 0, StdOut: "12\n" }, hosted.ToString());
     }
 
     [Fact]
     public void Children_WithTheOption_AreHosted()
     {
         string app = Repo.TestApp("HostProbe");
-        ChildResult hosted = ChildProcess.Hosted(app, ["children", "exec", app, "big-frames", "40"], Sandbox.Shared(), ["--children"]);
-        Assert.True(hosted is { ExitCode: 0, StdOut: "40\n" }, hosted.ToString());
+        ChildResult hosted = ChildProcess.Hosted(app, ["children", "exec", app, "big-frames", "12"], Sandbox.Shared(), ["--children"]);
+        Assert.True(hosted is { ExitCode: 0, StdOut: "12\n" }, hosted.ToString());
     }
 
     [Theory]
