@@ -65,6 +65,9 @@ internal sealed class M
     /// <summary>True once its thread has ended; sysmon then skips it.</summary>
     internal volatile bool Dead;
 
+    /// <summary>Which managed thread it is. Diagnostics reads it by name.</summary>
+    internal int ManagedThreadId;
+
     /// <summary>CoreCLR's thread object, for ThreadMode; 0 when unknown.</summary>
     internal nint NativeThread;
 
@@ -89,6 +92,7 @@ internal sealed class M
     internal void Bind()
     {
         Current = this;
+        ManagedThreadId = Environment.CurrentManagedThreadId;
         NativeThread = ThreadMode.NativeThread(Thread.CurrentThread);
         if (StackBounds.TryGet(out StackLow, out StackHigh))
         {
