@@ -13,6 +13,7 @@ static int Start(string[] args)
     {
         RunCommand.Create(),
         WeaveCommand.Create(),
+        DumpCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),
     };

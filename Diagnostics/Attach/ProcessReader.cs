@@ -53,7 +53,9 @@ public static class ProcessReader
     }
 
     private static ClrType? FindType(ClrRuntime runtime, string name) => runtime.EnumerateModules()
-        .FirstOrDefault(m => Path.GetFileName(m.Name) == "ILPreempt.Runtime.dll")?.GetTypeByName(name);
+        .FirstOrDefault(IsRuntime)?.GetTypeByName(name);
+
+    private static bool IsRuntime(ClrModule? module) => Path.GetFileName(module?.Name) == "ILPreempt.Runtime.dll";
 
     private static List<GoroutineSnapshot> ReadGoroutines(
         ClrRuntime runtime, ClrType allGs, Dictionary<int, ClrThread> threads, HashSet<int> carriers)
@@ -125,14 +127,12 @@ public static class ProcessReader
         List<string> frames = [];
         foreach (ClrStackFrame frame in thread.EnumerateStackTrace(includeContext: false).Take(MaxFrames))
         {
-            if (frame.Method is not ClrMethod method || method.Type?.Name is not string type
-                || type.StartsWith(Scheduling, StringComparison.Ordinal)
-                || type.StartsWith("ILPreempt.Runtime.Platform.", StringComparison.Ordinal))
+            if (frame.Method is not ClrMethod method || method.Type is not ClrType type || IsRuntime(type.Module))
             {
                 continue;
             }
 
-            frames.Add(method.Signature ?? $"{type}.{method.Name}");
+            frames.Add(method.Signature ?? $"{type.Name}.{method.Name}");
         }
 
         return frames;

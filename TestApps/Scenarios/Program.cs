@@ -17,7 +17,14 @@ Dictionary<string, Action> scenarios = new()
     ["stress"] = Stress,
     ["settings"] = () => { Scheduler.EnsureStarted(); Console.WriteLine($"{Goroutine.MaxProcs()} {Settings.SliceNs} {Settings.MaxThreads} {Settings.StackBytes}"); },
     ["trace"] = Trace,
+    ["dump-me"] = DumpMe,
 };
+
+if (args[0] == "plain-threads")
+{
+    PlainThreads();
+    return;
+}
 
 EntryPoint.Enter();
 scenarios[args[0]]();
@@ -156,4 +163,47 @@ static void Trace()
     {
         Check();
     }
+}
+
+// One goroutine in each state a dump must show, then waits to be ended by a signal.
+static void DumpMe()
+{
+    using ManualResetEventSlim never = new();
+    Goroutine.Start(Receiver);
+    Goroutine.Start(Sleeper);
+    Goroutine.Start(Locked);
+    Goroutine.Start(Spinner);
+    while (AllGs.Snapshot().Count(g => g.Status == GStatus.Waiting) < 3)
+    {
+        Goroutine.Yield();
+    }
+
+    Console.WriteLine("ready");
+    never.Wait();
+}
+
+static void Receiver() => Scheduler.GoPark(null, null, WaitReason.ChanReceive);
+
+static void Sleeper() => Goroutine.Sleep(TimeSpan.FromHours(1));
+
+static void Locked()
+{
+    Goroutine.LockOSThread();
+    Scheduler.GoPark(null, null, WaitReason.SemAcquire);
+}
+
+static void Spinner()
+{
+    while (true)
+    {
+        Check();
+    }
+}
+
+// A process in which nothing of the runtime is loaded but its name.
+[MethodImpl(MethodImplOptions.NoInlining)]
+static void PlainThreads()
+{
+    Console.WriteLine("ready");
+    Thread.Sleep(Timeout.Infinite);
 }

@@ -1,0 +1,82 @@
+using ILPreempt.Diagnostics.Attach;
+using ILPreempt.Diagnostics.Views;
+using ILPreempt.TestUtils;
+using Xunit;
+
+namespace ILPreempt.Diagnostics.Tests;
+
+public class ProcessReaderTests
+{
+    private const int SigTerm = 15;
+
+    [Fact]
+    public void Read_AGoroutineInEachState_EachOnceWithItsReasonAndStack()
+    {
+        ProcessSnapshot process = ReadWhenReady(Repo.TestApp("Scenarios"), ["dump-me"]);
+
+        Assert.True(process.IsHosted);
+        Assert.Equal(5, process.Goroutines.Count);
+        GoroutineSnapshot main = Assert.Single(process.Goroutines, g => g.Id == 1);
+        Assert.Contains(main.Frames, f => f.Contains("DumpMe", StringComparison.Ordinal));
+        AssertWaits(process, "Receiver", "goroutine N [chan receive]:");
+        AssertWaits(process, "Sleeper", "goroutine N [sleep]:");
+        AssertWaits(process, "Locked", "goroutine N [semacquire, locked to thread]:");
+        GoroutineSnapshot spinner = Assert.Single(process.Goroutines, g => Runs(g, "Spinner"));
+        Assert.Contains(spinner.State, (string[])["Running", "Runnable", "Syscall"]);
+        Assert.All(process.Goroutines.Where(g => g.Id > 1), g => Assert.Equal(1, g.ParentId));
+        Assert.All(process.Goroutines, g => Assert.DoesNotContain(g.Frames, f => f.StartsWith("ILPreempt.", StringComparison.Ordinal)));
+        Assert.DoesNotContain(process.Threads, t => process.Goroutines.Any(g => g.ThreadId == t.ThreadId));
+    }
+
+    [Fact]
+    public void Read_ProcessWithoutTheScheduler_ShowsItsThreads()
+    {
+        ProcessSnapshot process = ReadWhenReady(Repo.TestApp("Scenarios"), ["plain-threads"]);
+
+        Assert.False(process.IsHosted);
+        Assert.Empty(process.Goroutines);
+        Assert.Contains(process.Threads, t => t.Frames.Any(f => f.Contains("PlainThreads", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Read_NoSuchProcess_SaysSoInOneLine()
+    {
+        AttachException e = Assert.Throws<AttachException>(() => ProcessReader.Read(int.MaxValue));
+        Assert.DoesNotContain('\n', e.Message);
+        Assert.Contains($"{int.MaxValue}", e.Message, StringComparison.Ordinal);
+    }
+
+    private static void AssertWaits(ProcessSnapshot process, string method, string header)
+    {
+        GoroutineSnapshot g = Assert.Single(process.Goroutines, g => Runs(g, method));
+        Assert.Equal(header.Replace("N", $"{g.Id}", StringComparison.Ordinal), GoText.Header(g));
+        Assert.NotEqual(0u, g.ThreadId);
+    }
+
+    private static bool Runs(GoroutineSnapshot g, string method) => g.Frames.Any(f => f.Contains(method, StringComparison.Ordinal));
+
+    private static ProcessSnapshot ReadWhenReady(string app, string[] arguments)
+    {
+        ProcessSnapshot? snapshot = null;
+        Exception? failure = null;
+        ChildProcess.Plain(app, arguments, new ChildOptions
+        {
+            Timeout = TimeSpan.FromSeconds(60),
+            OnOutputLine = (child, line) =>
+            {
+                try
+                {
+                    snapshot = ProcessReader.Read(child.Id);
+                }
+                catch (AttachException e)
+                {
+                    failure = e;
+                }
+
+                child.Signal(SigTerm);
+            },
+        });
+        Assert.True(snapshot != null, failure?.ToString() ?? "the program never said that it is ready");
+        return snapshot;
+    }
+}
