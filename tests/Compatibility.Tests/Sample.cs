@@ -27,6 +27,7 @@ internal sealed record Sample(string App, params string[] Arguments)
         ["WebApp"] = nameof(WebAppTests),
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",
+        ["Scenarios"] = "driven by Runtime.Tests",
     };
 
     internal static readonly Sample[] All =
