@@ -18,7 +18,7 @@ public class SdkToolTests
     public void Csc_WithAnalyzers_ProducesTheSameAssembly(string stress)
     {
         using TempFolder folder = new();
-        string source = folder.Write("big.cs", GeneratedSource.CSharp(60));
+        string source = folder.Write("big.cs", GeneratedSource.CSharp(48));
         Assert.True(File.ReadLines(source).Count() > 2000);
         string config = folder.Write("rules.globalconfig", "is_global = true\ndotnet_analyzer_diagnostic.category-Performance.severity = warning\ndotnet_analyzer_diagnostic.category-Globalization.severity = warning\n");
         string[] arguments =
