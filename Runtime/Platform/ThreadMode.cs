@@ -8,7 +8,7 @@ namespace ILPreempt.Runtime.Platform;
 /// Tells whether a thread runs managed code or is in native code (blocked, in a system call) by one load of the flag that
 /// CoreCLR itself uses: Thread.PreemptiveGCDisabled. Its offset comes from the contract descriptor that libcoreclr exports
 /// for debuggers. This is what Go's syscall status is for sysmon, without telling anybody when entering native code.
-/// Where the descriptor is missing the answer is Unknown, and sysmon falls back to the thread's CPU clock.
+/// Where the descriptor is missing, sysmon falls back to what Thread.ThreadState tells.
 /// </summary>
 internal static unsafe class ThreadMode
 {

@@ -68,6 +68,9 @@ internal sealed class M
     /// <summary>Which managed thread it is. Diagnostics reads it by name.</summary>
     internal int ManagedThreadId;
 
+    /// <summary>Its managed thread.</summary>
+    internal Thread? Thread;
+
     /// <summary>CoreCLR's thread object, for ThreadMode; 0 when unknown.</summary>
     internal nint NativeThread;
 
@@ -93,7 +96,8 @@ internal sealed class M
     {
         Current = this;
         ManagedThreadId = Environment.CurrentManagedThreadId;
-        NativeThread = ThreadMode.NativeThread(Thread.CurrentThread);
+        Thread = Thread.CurrentThread;
+        NativeThread = ThreadMode.NativeThread(Thread);
         if (StackBounds.TryGet(out StackLow, out StackHigh))
         {
             StackLimit = StackRoom.LimitOf(StackLow, StackHigh);

@@ -89,7 +89,14 @@ internal static class SysMon
         }
     }
 
-    internal static bool IsInNativeCode(M m) => m.NativeThread != 0 && ThreadMode.IsPreemptive(m.NativeThread);
+    /// <summary>
+    /// Whether the M's thread is blocked or in native code. Where CoreCLR's flag can't be found, the thread's own state still
+    /// tells waits, sleeps and joins: without that much, a goroutine that waits for a lock which a stopped one holds would
+    /// keep the last P for ever.
+    /// </summary>
+    internal static bool IsInNativeCode(M m) => m.NativeThread != 0
+        ? ThreadMode.IsPreemptive(m.NativeThread)
+        : m.Thread is Thread thread && (thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
 
     private static void Run()
     {
