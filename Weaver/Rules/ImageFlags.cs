@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Mono.Cecil;
 
 namespace ILPreempt.Weaver.Rules;
@@ -17,6 +18,7 @@ internal static class ImageFlags
     public static void MakePlain(WeaveContext context)
     {
         ModuleDefinition module = context.Module;
+        TablesOfTwoPointZero(module) = TargetRuntime.Net_4_0;
         if ((module.Attributes & ModuleAttributes.ILOnly) == 0 || (module.Attributes & ILLibrary) != 0)
         {
             module.Attributes = (module.Attributes | ModuleAttributes.ILOnly) & ~ILLibrary;
@@ -31,4 +33,9 @@ internal static class ImageFlags
             context.Note(NoteCodes.SignatureDropped, "The strong-name signature is dropped; name, version and public key are unchanged.");
         }
     }
+
+    // Cecil takes the table format from the first digit of the metadata version, which compilers may choose: F#
+    // Interactive emits "v10.0.0", read as 1.1, whose tables know no generics, and CoreCLR calls the output corrupt.
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "runtime")]
+    private static extern ref TargetRuntime TablesOfTwoPointZero(ModuleDefinition module);
 }

@@ -16,6 +16,8 @@ internal static class Sdk
 
     internal static string Fsc => Path.Combine(Folder, "FSharp", "fsc.dll");
 
+    internal static string Fsi => Path.Combine(Folder, "FSharp", "fsi.dll");
+
     internal static string FSharpCore => Path.Combine(Folder, "FSharp", "FSharp.Core.dll");
 
     internal static IEnumerable<string> Analyzers =>

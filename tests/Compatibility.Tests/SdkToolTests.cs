@@ -45,6 +45,24 @@ public class SdkToolTests
         CompareProducts(Sdk.Fsc, arguments, folder, ["big.dll"], stress, atLeast: "");
     }
 
+    // F# Interactive loads what it has just compiled from bytes; they are woven on the way in.
+    [LongTheory]
+    [InlineData(NoEnvironment)]
+    [InlineData("1009")]
+    public void Fsi_RunsAScript_AsPlain(string stress)
+    {
+        using TempFolder folder = new();
+        string script = folder.Write("script.fsx", "let rec fib n = if n < 2 then n else fib (n - 1) + fib (n - 2)\nfor i in 1..10 do printfn \"%d\" (fib i)\nprintfn \"%d\" (List.sum [ 1..10 ])\n");
+        Comparison.AssertSame("fsi " + stress, Sdk.Fsi, ["--nologo", script], Options(folder), hostedEnvironment: Stress(stress));
+    }
+
+    [LongTheory]
+    [InlineData("--info")]
+    [InlineData("new list")]
+    [InlineData("nosuchcommand")]
+    public void DotnetCommand_Hosted_BehavesAsPlain(string arguments) =>
+        Comparison.AssertSame("dotnet " + arguments, Path.Combine(Sdk.Folder, "dotnet.dll"), arguments.Split(' '), Options(null));
+
     [Theory]
     [InlineData(NoEnvironment)]
     [InlineData("1009")]
