@@ -77,6 +77,7 @@ internal static class ColdTwin
         // Whoever comes to a head in the twin meets its check; exits go to a stub that writes back.
         Dictionary<int, Instruction> exits = [];
         List<Instruction> stubs = [];
+        List<CopiedLine> stubLines = [];
         for (int i = 0; i < body.Length; i++)
         {
             bool isLeave = body[i].OpCode.Code is Code.Leave or Code.Leave_S;
@@ -100,7 +101,10 @@ internal static class ColdTwin
             };
         }
 
+        // Copies and writes back cannot throw, but the JIT may merge their place with that of what follows: so they
+        // have the line of what follows.
         List<Instruction> twin = [];
+        List<CopiedLine> lines = [];
         if (FallsThrough(editor, nest))
         {
             twin.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
@@ -118,27 +122,34 @@ internal static class ColdTwin
 
             twin.Add(Instruction.Create(OpCodes.Br, checks[loops[i].Head][0]));
             entries[i] = twin[first];
+            lines.Add(new CopiedLine(twin[first], loops[i].Head, true));
         }
 
         for (int i = 0; i < body.Length; i++)
         {
+            Instruction start = body[i];
             if (checks.TryGetValue(nest.Head + i, out Instruction[]? head))
             {
                 twin.AddRange(head);
+                start = head[0];
             }
 
+            lines.Add(new CopiedLine(start, nest.Head + i, false));
             twin.Add(body[i]);
         }
 
         if (FallsThrough(editor, nest))
         {
-            twin.AddRange(WriteBack());
-            twin.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
+            List<Instruction> writeBack = WriteBack();
+            writeBack.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
+            lines.Add(new CopiedLine(writeBack[0], nest.Last + 1, true));
+            twin.AddRange(writeBack);
         }
 
         twin.AddRange(stubs);
+        lines.AddRange(stubLines);
         editor.After(nest.Last, [.. twin]);
-        editor.CopyPoints(nest, body);
+        editor.CopyLines(nest.Last, lines);
         return entries;
 
         List<Instruction> WriteBack()
@@ -164,6 +175,7 @@ internal static class ColdTwin
                 writeBack.Add(Instruction.Create(isLeave ? OpCodes.Leave : OpCodes.Br, target));
                 exits.Add(index, stub = writeBack[0]);
                 stubs.AddRange(writeBack);
+                stubLines.Add(new CopiedLine(stub, index, true));
             }
 
             return stub;

@@ -25,7 +25,7 @@ internal sealed class MethodEditor
     private readonly List<Instruction> _jumpsToOriginals = [];
     private readonly Dictionary<int, Instruction> _replaced = [];
     private readonly HashSet<(ExceptionHandler, int)> _keptOutside = [];
-    private readonly SortedDictionary<int, (int First, Instruction[] Copy)> _copies = [];
+    private readonly SortedDictionary<int, List<CopiedLine>> _copies = [];
     private readonly int[] _indexByOffset;
     private int[]? _stackDepth;
 
@@ -96,8 +96,8 @@ internal sealed class MethodEditor
     /// <summary>Leaves the start of a try block behind what was put before the instruction at its head.</summary>
     public void KeepOutside(ExceptionHandler handler, int index) => _keptOutside.Add((handler, index));
 
-    /// <summary>Gives instructions that were put after a loop, as a copy of it, the lines of their originals.</summary>
-    public void CopyPoints(Loop loop, Instruction[] copy) => _copies.Add(loop.Last, (loop.Head, copy));
+    /// <summary>Gives code that was put after an instruction the lines of originals, in the order of that code.</summary>
+    public void CopyLines(int after, List<CopiedLine> lines) => _copies.Add(after, lines);
 
     public void Commit()
     {
@@ -173,33 +173,33 @@ internal sealed class MethodEditor
 
         Mono.Collections.Generic.Collection<SequencePoint> points = Method.DebugInformation.SequencePoints;
         SequencePoint[] old = [.. points];
-        Queue<KeyValuePair<int, (int First, Instruction[] Copy)>> copies = new(_copies);
+        int[] indices = Array.ConvertAll(old, p => p.Offset < _indexByOffset.Length ? _indexByOffset[p.Offset] : Code.Length);
+        Queue<KeyValuePair<int, List<CopiedLine>>> copies = new(_copies);
         points.Clear();
-        foreach (SequencePoint point in old)
+        for (int i = 0; i < old.Length; i++)
         {
-            int index = point.Offset < _indexByOffset.Length ? _indexByOffset[point.Offset] : Code.Length;
-            while (copies.TryPeek(out KeyValuePair<int, (int, Instruction[])> next) && index > next.Key)
+            while (copies.TryPeek(out KeyValuePair<int, List<CopiedLine>> next) && indices[i] > next.Key)
             {
-                AddCopiedPoints(copies.Dequeue());
+                AddLines(copies.Dequeue().Value);
             }
 
-            Instruction? head = index == Code.Length ? null : point.Offset == 0 && Prologue.Count > 0 ? Prologue[0][0] : heads[index];
-            points.Add(head is null || head == Code[index] ? point : At(head, point));
+            Instruction? head = indices[i] == Code.Length ? null : old[i].Offset == 0 && Prologue.Count > 0 ? Prologue[0][0] : heads[indices[i]];
+            points.Add(head is null || head == Code[indices[i]] ? old[i] : At(head, old[i]));
         }
 
         while (copies.Count > 0)
         {
-            AddCopiedPoints(copies.Dequeue());
+            AddLines(copies.Dequeue().Value);
         }
 
-        void AddCopiedPoints(KeyValuePair<int, (int First, Instruction[] Copy)> copy)
+        void AddLines(List<CopiedLine> lines)
         {
-            foreach (SequencePoint point in old)
+            foreach (CopiedLine line in lines)
             {
-                int index = point.Offset < _indexByOffset.Length ? _indexByOffset[point.Offset] : Code.Length;
-                if (index >= copy.Value.First && index <= copy.Key)
+                int at = Array.BinarySearch(indices, line.Index);
+                if (at >= 0 || (line.IsWithin && ~at > 0))
                 {
-                    points.Add(At(copy.Value.Copy[index - copy.Value.First], point));
+                    points.Add(At(line.Instruction, old[at >= 0 ? at : ~at - 1]));
                 }
             }
         }
@@ -257,3 +257,9 @@ internal sealed class MethodEditor
         result.Add(instruction);
     }
 }
+
+/// <summary>An inserted instruction that stands for an original one in stack traces.</summary>
+/// <param name="Instruction">The inserted one.</param>
+/// <param name="Index">Index of the original.</param>
+/// <param name="IsWithin">Gets the line of the statement that the original is part of, not only if it begins one.</param>
+internal readonly record struct CopiedLine(Instruction Instruction, int Index, bool IsWithin);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 
@@ -16,7 +15,7 @@ internal static class Suitability
     /// <exception cref="WeaveException">It is no PE file or is cut short.</exception>
     public static PEReader Open(byte[] image, string name)
     {
-        PEReader pe = new(ImmutableArray.Create(image));
+        PEReader pe = new(System.Runtime.InteropServices.ImmutableCollectionsMarshal.AsImmutableArray(image));
         try
         {
             foreach (SectionHeader section in pe.PEHeaders.SectionHeaders)
@@ -34,7 +33,7 @@ internal static class Suitability
 
             return pe;
         }
-        catch (BadImageFormatException e)
+        catch (Exception e) when (e is BadImageFormatException or ArithmeticException or ArgumentException or InvalidOperationException or IOException)
         {
             pe.Dispose();
             throw new WeaveException($"{name}: is no valid PE file ({e.Message.TrimEnd('.')}). Give a .NET assembly.", e);
