@@ -26,6 +26,14 @@ internal struct GList
         Count++;
     }
 
+    internal void PushFront(G g)
+    {
+        g.SchedLink = _head;
+        _head = g;
+        _tail ??= g;
+        Count++;
+    }
+
     internal G? PopFront()
     {
         G? g = _head;
@@ -75,6 +83,10 @@ internal sealed class GlobalRunQueue
 
     private GList _list;
     private int _count;
+    private int _late;
+
+    /// <summary>Whether somebody who is late waits at the head: a P looks here before its own queue then.</summary>
+    internal bool HasLate => Volatile.Read(ref _late) != 0;
 
     /// <summary>Readable without the lock as a hint. Written under it; the volatile store pairs with the spinner's recheck.</summary>
     internal int Count => Volatile.Read(ref _count);
@@ -84,6 +96,15 @@ internal sealed class GlobalRunQueue
         Lock.AssertHeld();
         _list.PushBack(g);
         Volatile.Write(ref _count, _list.Count);
+    }
+
+    /// <summary>For a goroutine whose timer ran late because no P came to it: it has waited long enough.</summary>
+    internal void PutFirst_NeedsLock(G g)
+    {
+        Lock.AssertHeld();
+        _list.PushFront(g);
+        Volatile.Write(ref _count, _list.Count);
+        Volatile.Write(ref _late, _late + 1);
     }
 
     internal void PutBatch_NeedsLock(ref GList batch)
@@ -119,6 +140,8 @@ internal sealed class GlobalRunQueue
             }
         }
 
+        // The late ones stand at the head, so what was taken were late ones first.
+        Volatile.Write(ref _late, Math.Max(0, _late - (p == null ? 1 : n)));
         Volatile.Write(ref _count, _list.Count);
         return first;
     }

@@ -126,7 +126,7 @@ internal static unsafe partial class Scheduler
     private static G? NextLocal(P p, out bool inheritTime)
     {
         inheritTime = false;
-        if (p.SchedTick % GlobalEvery == 0 && GetGlobal(p, 1) is G fair)
+        if ((p.SchedTick % GlobalEvery == 0 || RunQ.HasLate) && GetGlobal(p, 1) is G fair)
         {
             return fair;
         }

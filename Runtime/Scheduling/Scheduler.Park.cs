@@ -92,6 +92,9 @@ internal static unsafe partial class Scheduler
         g.CasStatus(GStatus.Running, GStatus.Runnable);
         ClearPreempt(g);
         m.CurG = null;
+
+        // Its slice ends here; a goroutine that a timer now puts into runnext inherits a fresh one.
+        m.P!.SliceStart = Clock.Now();
         RunQ.Lock.Lock();
         RunQ.Put_NeedsLock(g);
         RunQ.Lock.Unlock();

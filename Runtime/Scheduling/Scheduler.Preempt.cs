@@ -75,5 +75,5 @@ internal static unsafe partial class Scheduler
     }
 
     /// <summary>Whether a runnable goroutine has no P: only then does ending a slice help anybody (golang #60693).</summary>
-    internal static bool SomebodyWaits() => RunQ.Count != 0 || AnyLocalWork();
+    internal static bool SomebodyWaits() => RunQ.Count != 0 || AnyLocalWork() || DueTimer();
 }

@@ -182,9 +182,12 @@ internal static unsafe partial class Scheduler
     {
         if (Volatile.Read(ref s_gcWaiting) == 0)
         {
+            RunLateTimers(p, Clock.Now());
+
             // Nobody else owns the P here, so this thread may take from its queue in the owner's place and wake the right M at once.
             bool inheritTime = false;
-            G? g = p.SchedTick % GlobalEvery == 0 ? GetGlobal(p, 1) : null;
+            p.SliceStart = Clock.Now();
+            G? g = p.SchedTick % GlobalEvery == 0 || RunQ.HasLate ? GetGlobal(p, 1) : null;
             g ??= p.RunQueue.Get(out inheritTime) ?? GetGlobal(p, 1);
             if (g != null)
             {
@@ -237,13 +240,27 @@ internal static unsafe partial class Scheduler
         }
     }
 
+    /// <summary>Runs a P's due timers from a thread without a P: sysmon, or an M that has just given it up.</summary>
+    internal static void RunLateTimers(P p, long now)
+    {
+        t_runsLateTimers = true;
+        p.Timers.RunDue(now);
+        t_runsLateTimers = false;
+    }
+
     private static bool DueTimer()
     {
-        long now = Clock.Now();
+        long now = 0;
         foreach (P p in AllP)
         {
             long earliest = p.Timers.Earliest;
-            if (earliest != 0 && earliest <= now)
+            if (earliest == 0)
+            {
+                continue;
+            }
+
+            now = now == 0 ? Clock.Now() : now;
+            if (earliest <= now)
             {
                 return true;
             }

@@ -33,6 +33,10 @@ internal static unsafe partial class Scheduler
     private static int s_started;
     private static int s_pinned;
 
+    /// <summary>Set while a thread without a P runs due timers.</summary>
+    [ThreadStatic]
+    private static bool t_runsLateTimers;
+
     internal static int Procs => AllP.Length;
 
     /// <summary>Creates the Ps and starts sysmon, once per process. Cheap when it has happened.</summary>
@@ -139,7 +143,7 @@ internal static unsafe partial class Scheduler
             p.SliceStart = Clock.Now();
         }
 
-        // sysmon fires the timers of a P that is busy; it must know about one that is due before it would wake by itself.
+        // sysmon sees to the timers of a P that is busy; it must know of one that is due before it would wake by itself.
         long earliest = p.Timers.Earliest;
         if (earliest != 0)
         {
@@ -243,7 +247,15 @@ internal static unsafe partial class Scheduler
             else
             {
                 RunQ.Lock.Lock();
-                RunQ.Put_NeedsLock(g);
+                if (t_runsLateTimers)
+                {
+                    RunQ.PutFirst_NeedsLock(g);
+                }
+                else
+                {
+                    RunQ.Put_NeedsLock(g);
+                }
+
                 RunQ.Lock.Unlock();
             }
 

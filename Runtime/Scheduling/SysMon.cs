@@ -19,7 +19,7 @@ internal struct Request
 }
 
 /// <summary>
-/// The monitor thread (Go: sysmon). It has no P, so nothing can keep it from running. Each round it fires timers of busy Ps,
+/// The monitor thread (Go: sysmon). It has no P, so nothing can keep it from running. Each round it sees to timers of busy Ps,
 /// marks goroutines whose slice is over while somebody waits, takes Ps from threads that sit in native code, watches for
 /// deep stacks and prints the schedtrace line.
 ///
@@ -162,16 +162,28 @@ internal static class SysMon
         Volatile.Write(ref s_nextWake, long.MaxValue);
     }
 
-    /// <summary>Runs due timers of all Ps; a busy P would run them only at its next switch. Returns when the next one is due.</summary>
+    /// <summary>
+    /// Sees to due timers and returns when the next one is due. A busy P runs its own at its next switch, where the goroutine
+    /// gets into runnext and so is next; a due timer counts as somebody who waits, which ends the running slice on time. Only
+    /// those of a P that does not get to it (its goroutine never checks) are run here, for any other P to find.
+    /// </summary>
     private static long FireTimers(long now)
     {
         long next = long.MaxValue;
+        bool due = false;
         foreach (P p in Scheduler.AllP)
         {
             long earliest = p.Timers.Earliest;
             if (earliest != 0 && earliest <= now)
             {
-                p.Timers.RunDue(now);
+                due = true;
+                if (now - earliest < Settings.SliceNs + GraceNs)
+                {
+                    next = Math.Min(next, earliest + Settings.SliceNs + GraceNs);
+                    continue;
+                }
+
+                Scheduler.RunLateTimers(p, now);
                 earliest = p.Timers.Earliest;
             }
 
@@ -179,6 +191,11 @@ internal static class SysMon
             {
                 next = Math.Min(next, earliest);
             }
+        }
+
+        if (due && Volatile.Read(ref Scheduler.NPIdle) != 0)
+        {
+            Scheduler.WakeP();
         }
 
         return next;
