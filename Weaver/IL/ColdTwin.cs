@@ -21,16 +21,20 @@ namespace ILPreempt.Weaver.IL;
 /// the loop keeps in registers is alive across the call. A goroutine in a loop of many rounds is in the copy from
 /// its first stop on; the copy has the same test and is slower only by those registers.</para>
 /// <para>Only for loops without calls, where no handler can look at a variable in between, and with an empty stack at
-/// head and exits. Variables whose address is taken are shared by both.</para>
+/// head and exits. Variables whose address is kept somewhere are shared by both.</para>
 /// </remarks>
 internal static class ColdTwin
 {
     // Guessed: what runs hot without calls is short, and a long body hides what the call costs.
     private const int MaxBody = 400;
 
+    // Reading the word again before entering costs nothing and changes nothing, but the JIT takes a branch that leaves
+    // a loop for unlikely: ten to one each time, so that the twin does not compete for registers.
+    private const int PollsAtEntry = 3;
+
     public static bool IsPossible(MethodEditor editor, Loop loop)
     {
-        if (loop.Last - loop.Head > MaxBody || !IsUnobserved(editor, loop))
+        if (loop.Last - loop.Head > MaxBody || !IsUnobserved(editor, loop) || Shadows(editor, loop, out _).Count > Liveness.Capacity)
         {
             return false;
         }
@@ -55,11 +59,18 @@ internal static class ColdTwin
     /// <param name="editor">The method.</param>
     /// <param name="nest">The outermost loop.</param>
     /// <param name="loops">All loops of the nest, the outermost included.</param>
+    /// <param name="poll">Makes a read of the poll word.</param>
     /// <param name="check">Makes the check of one loop in the twin, given the map of its variables.</param>
     /// <returns>For each loop, where its own check has to go when the poll word is up.</returns>
-    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
+    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, Func<Instruction[]> poll, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
     {
         Dictionary<Variable, Variable> shadows = Shadows(editor, nest, out HashSet<Variable> stored);
+        Liveness liveness = Liveness.Of(editor, shadows.Keys);
+        foreach (Variable shadow in shadows.Values)
+        {
+            editor.NewVariables.Add((VariableDefinition)shadow.Definition);
+        }
+
         Variable Map(Variable variable) => shadows.TryGetValue(variable, out Variable shadow) ? shadow : variable;
 
         Instruction[] body = Copy(editor, nest, Map);
@@ -114,10 +125,19 @@ internal static class ColdTwin
         for (int i = 0; i < entries.Length; i++)
         {
             int first = twin.Count;
+            for (int again = 0; again < PollsAtEntry; again++)
+            {
+                twin.AddRange(poll());
+                twin.Add(Instruction.Create(OpCodes.Brfalse, editor.Code[loops[i].Head]));
+            }
+
             foreach ((Variable original, Variable shadow) in shadows)
             {
-                twin.Add(original.Load());
-                twin.Add(shadow.Save());
+                if (liveness.IsAlive(original, loops[i].Head))
+                {
+                    twin.Add(original.Load());
+                    twin.Add(shadow.Save());
+                }
             }
 
             twin.Add(Instruction.Create(OpCodes.Br, checks[loops[i].Head][0]));
@@ -140,7 +160,7 @@ internal static class ColdTwin
 
         if (FallsThrough(editor, nest))
         {
-            List<Instruction> writeBack = WriteBack();
+            List<Instruction> writeBack = WriteBack(nest.Last + 1);
             writeBack.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
             lines.Add(new CopiedLine(writeBack[0], nest.Last + 1, true));
             twin.AddRange(writeBack);
@@ -152,12 +172,12 @@ internal static class ColdTwin
         editor.CopyLines(nest.Last, lines);
         return entries;
 
-        List<Instruction> WriteBack()
+        List<Instruction> WriteBack(int target)
         {
             List<Instruction> result = [];
             foreach ((Variable original, Variable shadow) in shadows)
             {
-                if (stored.Contains(original))
+                if (stored.Contains(original) && liveness.IsAlive(original, target))
                 {
                     result.Add(shadow.Load());
                     result.Add(original.Save());
@@ -171,7 +191,7 @@ internal static class ColdTwin
         {
             if (!exits.TryGetValue(index, out Instruction? stub))
             {
-                List<Instruction> writeBack = WriteBack();
+                List<Instruction> writeBack = WriteBack(index);
                 writeBack.Add(Instruction.Create(isLeave ? OpCodes.Leave : OpCodes.Br, target));
                 exits.Add(index, stub = writeBack[0]);
                 stubs.AddRange(writeBack);
@@ -208,7 +228,7 @@ internal static class ColdTwin
             HashSet<Variable> read = [];
             for (int i = tryEnd; i < end; i++)
             {
-                if (Variable.Loaded(editor, i) is { } variable)
+                if ((Variable.Loaded(editor, i) ?? Variable.Addressed(editor, i)) is { } variable && !IsIdleDispose(editor, i))
                 {
                     read.Add(variable);
                 }
@@ -216,7 +236,7 @@ internal static class ColdTwin
 
             for (int i = loop.Head; i <= loop.Last; i++)
             {
-                if (Variable.Stored(editor, i) is { } variable && read.Contains(variable))
+                if ((Variable.Stored(editor, i) ?? Variable.Addressed(editor, i)) is { } variable && read.Contains(variable))
                 {
                     return false;
                 }
@@ -226,13 +246,21 @@ internal static class ColdTwin
         return true;
     }
 
+    // The finally block of a foreach over a list: ldloca e; constrained. List<T>.Enumerator; callvirt Dispose.
+    private static bool IsIdleDispose(MethodEditor editor, int index) =>
+        index + 2 < editor.Code.Length
+        && editor.Code[index + 1].OpCode.Code == Code.Constrained
+        && editor.Code[index + 2].Operand is MethodReference { Name: "Dispose" }
+        && editor.Code[index + 1].Operand is TypeReference type
+        && type.GetElementType().FullName == "System.Collections.Generic.List`1/Enumerator";
+
     private static Dictionary<Variable, Variable> Shadows(MethodEditor editor, Loop loop, out HashSet<Variable> stored)
     {
         HashSet<Variable> shared = [];
         stored = [];
         for (int i = 0; i < editor.Code.Length; i++)
         {
-            if (Variable.Addressed(editor, i) is { } addressed)
+            if (Variable.Addressed(editor, i) is { } addressed && !IsPassingReceiver(editor, i))
             {
                 shared.Add(addressed);
             }
@@ -241,14 +269,12 @@ internal static class ColdTwin
         Dictionary<Variable, Variable> shadows = [];
         for (int i = loop.Head; i <= loop.Last; i++)
         {
-            Variable? written = Variable.Stored(editor, i);
+            Variable? written = Variable.Stored(editor, i) ?? Variable.Addressed(editor, i);
             if ((Variable.Loaded(editor, i) ?? written) is { } variable && !shared.Contains(variable) && variable.Type is not PinnedType)
             {
                 if (!shadows.ContainsKey(variable))
                 {
-                    VariableDefinition shadow = new(variable.Type);
-                    editor.NewVariables.Add(shadow);
-                    shadows.Add(variable, new Variable(shadow, variable.Type));
+                    shadows.Add(variable, new Variable(new VariableDefinition(variable.Type), variable.Type));
                 }
 
                 if (written is not null)
@@ -259,6 +285,21 @@ internal static class ColdTwin
         }
 
         return shadows;
+    }
+
+    // ldloca x; call instance primitive-or-object X::M(): the address is gone when the call returns.
+    private static bool IsPassingReceiver(MethodEditor editor, int index)
+    {
+        int call = index + 1;
+        while (call < editor.Code.Length && editor.Code[call].OpCode.OpCodeType == OpCodeType.Prefix)
+        {
+            call++;
+        }
+
+        return call < editor.Code.Length
+            && editor.Code[call].OpCode.FlowControl == FlowControl.Call
+            && editor.Code[call].Operand is MethodReference { HasThis: true, HasParameters: false } method
+            && (method.ReturnType.IsPrimitive || method.ReturnType.MetadataType is MetadataType.Void or MetadataType.String or MetadataType.Object or MetadataType.Class or MetadataType.Var);
     }
 
     private static Instruction[] Copy(MethodEditor editor, Loop loop, Func<Variable, Variable> map)
@@ -274,6 +315,10 @@ internal static class ColdTwin
             else if (Variable.Stored(editor, index) is { } written && !map(written).Equals(written))
             {
                 body[i] = map(written).Save();
+            }
+            else if (Variable.Addressed(editor, index) is { } addressed && !map(addressed).Equals(addressed))
+            {
+                body[i] = map(addressed).Address();
             }
             else
             {

@@ -134,6 +134,10 @@ internal readonly record struct Variable(object Definition, TypeReference Type)
         ? Instruction.Create(local.Index is >= 0 and < 256 ? OpCodes.Ldloc_S : OpCodes.Ldloc, local)
         : Instruction.Create(((ParameterDefinition)Definition).Sequence < 256 ? OpCodes.Ldarg_S : OpCodes.Ldarg, (ParameterDefinition)Definition);
 
+    public Instruction Address() => Definition is VariableDefinition local
+        ? Instruction.Create(OpCodes.Ldloca, local)
+        : Instruction.Create(OpCodes.Ldarga, (ParameterDefinition)Definition);
+
     public static Variable? Loaded(MethodEditor editor, int index) => editor.Code[index].OpCode.Code switch
     {
         Code.Ldloc_0 or Code.Ldloc_1 or Code.Ldloc_2 or Code.Ldloc_3 => Local(editor, editor.Code[index].OpCode.Code - Code.Ldloc_0),

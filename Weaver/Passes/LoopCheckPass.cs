@@ -40,20 +40,18 @@ internal sealed class LoopCheckPass : IMethodPass
         loops.RemoveAll(loop => IsInFilter(editor, loop));
         for (int i = 0; i < loops.Count; i++)
         {
-            Loop nest = loops[i];
-            List<Loop> members = loops.FindAll(l => l.Head >= nest.Head && l.Head <= nest.Last);
-            bool isTwin = context.Options.StripMine && members.TrueForAll(l => l.Last <= nest.Last)
-                && IsCallFree(editor, nest) && ColdTwin.IsPossible(editor, nest);
+            Loop nest = Loop.Nest(loops, i, out List<Loop> members);
+            bool isTwin = context.Options.StripMine && IsCallFree(editor, nest) && ColdTwin.IsPossible(editor, nest);
             if (!isTwin)
             {
-                Mask? mask = Mask.Of(editor, nest, loops, context);
-                AtHead(editor, nest, Check(editor, nest, mask, v => v, context));
+                Mask? mask = Mask.Of(editor, loops[i], loops, context);
+                AtHead(editor, loops[i], Check(editor, loops[i], mask, v => v, context));
                 Count(context, mask);
                 continue;
             }
 
             List<Mask?> masks = members.ConvertAll(l => Mask.Of(editor, l, loops, context));
-            Instruction[] entries = ColdTwin.Add(editor, nest, members, (l, map) => Check(editor, l, masks[members.IndexOf(l)], map, context));
+            Instruction[] entries = ColdTwin.Add(editor, nest, members, context.Runtime.Poll, (l, map) => Check(editor, l, masks[members.IndexOf(l)], map, context));
             for (int k = 0; k < members.Count; k++)
             {
                 AtHead(editor, members[k], [.. masks[k]?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
@@ -130,11 +128,15 @@ internal sealed class LoopCheckPass : IMethodPass
     {
         public static Mask? Of(MethodEditor editor, Loop loop, List<Loop> loops, WeaveContext context)
         {
-            List<Loop> inner = loops.FindAll(l => l.Head > loop.Head && l.Head <= loop.Last);
+            // A loop that begins before this one and ends in it belongs to this one's rounds with code that lies before
+            // the head, where the search for a counter does not look.
+            bool isOverlapped = loops.Exists(l => l.Head < loop.Head && l.Last >= loop.Head && l.Last < loop.Last);
+            List<Loop> inner = loops.FindAll(l => l.Head > loop.Head && l.Last <= loop.Last);
             bool isNested = inner.Exists(a => inner.Exists(b => b.Head > a.Head && b.Head <= a.Last));
             if (!context.Options.StripMine
                 || loop.Sources.Count != 1
                 || isNested
+                || isOverlapped
                 || editor.Body.ExceptionHandlers.Any(h => editor.IndexOf(h.TryStart) >= loop.Head && editor.IndexOf(h.TryStart) <= loop.Last)
                 || RoundCost(editor, loop, context) is not { } cost
                 || Counter.Find(editor, loop, inner) is not { } counter)
