@@ -19,6 +19,8 @@ internal static class StandIn
             {
                 public static int Poll = 1;
                 public static int Checks, ChecksInNoPreempt;
+                public static uint Seed = 1;
+                public static int ReadPoll() { Seed = Seed * 1664525 + 1013904223; return (int)(Seed >> 30); }
                 public static void MoreStack() { Checks++; if (NoPreempt.Depth > 0) ChecksInNoPreempt++; }
             }
             public static class EntryPoint
@@ -110,8 +112,39 @@ internal static class StandIn
         Assert.Equal(expected, Run(assembly));
         Assert.Equal(0, Field<int>(runtime, "StackGuard", "Checks"));
 
+        // And with a word that is up at random, so that twins are entered in the middle of their loops.
+        byte[] random = WithRandomPoll(woven.Image);
+        for (uint seed = 1; seed <= 3; seed++)
+        {
+            (assembly, runtime) = Load(random);
+            runtime.GetType("ILPreempt.Runtime.StackGuard")!.GetField("Seed")!.SetValue(null, seed * 7919);
+            Assert.Equal(expected, Run(assembly));
+        }
+
         (assembly, runtime) = Load(woven.Image, woven.Symbols);
         Run(assembly);
         return (Field<int>(runtime, "StackGuard", "Checks"), woven.Report);
+    }
+
+    // volatile. ldsfld Poll becomes call ReadPoll.
+    private static byte[] WithRandomPoll(byte[] image)
+    {
+        using Mono.Cecil.ModuleDefinition module = Mono.Cecil.ModuleDefinition.ReadModule(new MemoryStream(image));
+        foreach (Mono.Cecil.MethodDefinition method in module.GetTypes().SelectMany(t => t.Methods).Where(m => m.HasBody))
+        {
+            foreach (Mono.Cecil.Cil.Instruction read in method.Body.Instructions)
+            {
+                if (read.Operand is Mono.Cecil.FieldReference { Name: "Poll" } poll)
+                {
+                    read.OpCode = Mono.Cecil.Cil.OpCodes.Call;
+                    read.Operand = new Mono.Cecil.MethodReference("ReadPoll", module.TypeSystem.Int32, poll.DeclaringType);
+                    read.Previous.OpCode = Mono.Cecil.Cil.OpCodes.Nop;
+                }
+            }
+        }
+
+        using MemoryStream output = new();
+        module.Write(output);
+        return output.ToArray();
     }
 }
