@@ -34,7 +34,7 @@ public class ScenarioTests
     [Theory]
     [InlineData("illegal-edge", "g7 from Dead to Running is not an edge")]
     [InlineData("lost-state", "g7 is Idle, want Waiting (to become Runnable)")]
-    [InlineData("double-ready", "is Runnable, want Waiting (to become Runnable)")]
+    [InlineData("double-ready", "want Waiting (to become Runnable)")]
     public void RuntimeBug_Found_SaysWhatAndAborts(string scenario, string want)
     {
         ChildResult child = Run(scenario);

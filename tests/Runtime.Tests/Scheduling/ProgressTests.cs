@@ -214,27 +214,20 @@ public class ProgressTests
     }
 
     [Fact]
-    public void PingPong_BesideAHogPair_BothPairsGetTime()
+    public void PingPong_BesideAHogPair_BothPairsGetTurns()
     {
-        // TestPingPongHog: each pair hands over through runnext and so keeps its slice; a fresh slice at each hand-over would
-        // let the first pair run for ever. Compared is the time spent working, which leaves out the cost of switching.
+        // TestPingPongHog: each pair hands over through runnext and so shares a slice; a fresh slice at each hand-over would let
+        // the first pair run for ever. Counted are turns, how often the P changes from one pair to the other, so a loaded
+        // machine makes it slower and nothing else.
         using Gos.Procs one = Gos.WithProcs(1);
-        bool stop = false;
-        long light = 0;
-        long hogs = 0;
+        Turns turns = new();
         Chan<int> hogBall = new();
         Chan<int> lightBall = new();
         Gos.Run(
-            () => Play(hogBall, 100_000, first: true, ref hogs, ref stop),
-            () => Play(hogBall, 100_000, first: false, ref hogs, ref stop),
-            () => Play(lightBall, 40_000, first: true, ref light, ref stop),
-            () => Play(lightBall, 40_000, first: false, ref light, ref stop),
-            () =>
-            {
-                Goroutine.Sleep(TimeSpan.FromMilliseconds(400));
-                Volatile.Write(ref stop, true);
-            });
-        Assert.True(light * 20 > hogs && hogs * 20 > light, $"light pair worked {light} ns, hogs {hogs} ns");
+            () => Play(hogBall, 100_000, first: true, pair: 0, turns),
+            () => Play(hogBall, 100_000, first: false, pair: 0, turns),
+            () => Play(lightBall, 1000, first: true, pair: 1, turns),
+            () => Play(lightBall, 1000, first: false, pair: 1, turns));
     }
 
     [Fact]
@@ -297,7 +290,25 @@ public class ProgressTests
         }
     }
 
-    private static void Play(Chan<int> ball, int work, bool first, ref long worked, ref bool stop)
+    private sealed class Turns
+    {
+        private const int Wanted = 6;
+        private readonly int[] _turns = new int[2];
+        private int _last = -1;
+
+        internal bool Enough => _turns[0] >= Wanted && _turns[1] >= Wanted;
+
+        internal void Play(int pair)
+        {
+            if (_last != pair)
+            {
+                _last = pair;
+                _turns[pair]++;
+            }
+        }
+    }
+
+    private static void Play(Chan<int> ball, int work, bool first, int pair, Turns turns)
     {
         if (first)
         {
@@ -306,14 +317,13 @@ public class ProgressTests
 
         while (ball.Receive() != 0)
         {
-            long start = Platform.Clock.Now();
+            turns.Play(pair);
             for (int i = 0; i < work; i++)
             {
                 Gos.Check();
             }
 
-            Interlocked.Add(ref worked, Platform.Clock.Now() - start);
-            bool last = Volatile.Read(ref stop);
+            bool last = turns.Enough;
             ball.Send(last ? 0 : 1);
             if (last)
             {
