@@ -252,7 +252,11 @@ internal sealed class MethodEditor
 
     private void Append(List<Instruction> result, Instruction instruction)
     {
-        _openEnds.ForEach(branch => branch.Operand = instruction);
+        foreach (Instruction branch in _openEnds)
+        {
+            branch.Operand = instruction;
+        }
+
         _openEnds.Clear();
         result.Add(instruction);
     }
