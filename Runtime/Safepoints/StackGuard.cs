@@ -56,6 +56,13 @@ public static class StackGuard
             return;
         }
 
+        if (g.LostP)
+        {
+            // Whoever the word was raised for: this one runs without a P and must queue for one.
+            Scheduler.RegainP(m);
+            return;
+        }
+
         if (Volatile.Read(ref g.StackGuard0) == G.StackPreempt || (s_stressEvery > 0 && IsStressed(m)))
         {
             Scheduler.GoPreemptM(g);

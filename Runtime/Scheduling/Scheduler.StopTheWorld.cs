@@ -5,7 +5,8 @@ namespace ILPreempt.Runtime.Scheduling;
 /// <content>
 /// Stopping every P (Go: stopTheWorld): for changing their number and for looking at everything at once. Idle Ps are taken,
 /// Ps whose M is in native code are taken, the others come by themselves at their next check or scheduler call. A goroutine
-/// in code that never checks delays it.
+/// in code that never checks delays it. A goroutine that comes back from native code in a stopped world goes on to its next
+/// check and stops there: the poll word stays raised for as long as the world stands still.
 /// </content>
 internal static unsafe partial class Scheduler
 {
@@ -42,6 +43,7 @@ internal static unsafe partial class Scheduler
             m.Locks++;
         }
 
+        Interlocked.Increment(ref StackGuard.Poll);
         RunQ.Lock.Lock();
         s_stopWait = AllP.Length - (m != null ? 1 : 0);
         Volatile.Write(ref s_gcWaiting, 1);
@@ -64,6 +66,24 @@ internal static unsafe partial class Scheduler
             wait = s_stopWait > 0;
             RunQ.Lock.Unlock();
         }
+
+        while (AnyRunsWithoutP())
+        {
+            s_stopNote.Sleep(Clock.Now() + 100_000);
+        }
+    }
+
+    /// <summary>Whether a goroutine whose P was taken in native code is back in managed code and has not met a check yet.</summary>
+    private static bool AnyRunsWithoutP()
+    {
+        if (Volatile.Read(ref LostCount) == 0)
+        {
+            return false;
+        }
+
+        bool any = false;
+        AllMs.ForEach(m => any |= m.CurG is { LostP: true, Status: GStatus.Syscall } && !SysMon.IsInNativeCode(m));
+        return any;
     }
 
     /// <summary>Ends StopTheWorld; called by the same goroutine or thread. <paramref name="procs"/>: the new number of Ps, 0 for no change.</summary>
@@ -97,6 +117,7 @@ internal static unsafe partial class Scheduler
 
         Volatile.Write(ref s_gcWaiting, 0);
         RunQ.Lock.Unlock();
+        Interlocked.Decrement(ref StackGuard.Poll);
         foreach (P p in busy)
         {
             HandOffP(p);

@@ -72,7 +72,7 @@ internal static unsafe partial class Scheduler
     /// The P was taken while this thread was in native code. sysmon changes the goroutine's state right after it took the P,
     /// so the wait for that is short.
     /// </summary>
-    private static void RegainP(M m)
+    internal static void RegainP(M m)
     {
         G g = m.CurG!;
         SpinWait spin = default;
