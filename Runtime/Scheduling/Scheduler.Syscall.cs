@@ -173,16 +173,7 @@ internal static unsafe partial class Scheduler
     internal static void DropM()
     {
         M m = M.Current!;
-        EnterWithP(m);
-        G g = m.CurG!;
-        g.CasStatus(GStatus.Running, GStatus.Dead);
-        m.CurG = null;
-        Unpin(m, g);
-        ClearPreempt(g);
-        AllGs.Remove(g);
-        StackRoom.Reset(m);
-        HandOffP(ReleaseP(m));
-        AllMs.Remove(m);
-        M.Current = null;
+        EndG(m);
+        EndM(m);
     }
 }

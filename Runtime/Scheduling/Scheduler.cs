@@ -177,6 +177,18 @@ internal static unsafe partial class Scheduler
     /// <summary>The goroutine has ended (Go: goexit0). False: it was locked to its thread by the user, and the thread ends with it.</summary>
     private static bool GoExit0(M m)
     {
+        if (EndG(m).LockDepth == 0)
+        {
+            return true;
+        }
+
+        EndM(m);
+        return false;
+    }
+
+    /// <summary>The running goroutine ends; the M is in the scheduler with its P.</summary>
+    private static G EndG(M m)
+    {
         EnterWithP(m);
         G g = m.CurG!;
         g.CasStatus(GStatus.Running, GStatus.Dead);
@@ -185,15 +197,15 @@ internal static unsafe partial class Scheduler
         ClearPreempt(g);
         AllGs.Remove(g);
         StackRoom.Reset(m);
-        if (g.LockDepth == 0)
-        {
-            return true;
-        }
+        return g;
+    }
 
+    /// <summary>The calling thread stops being an M; its P goes to another.</summary>
+    private static void EndM(M m)
+    {
         HandOffP(ReleaseP(m));
         AllMs.Remove(m);
         M.Current = null;
-        return false;
     }
 
     /// <summary>The thread now belongs to the goroutine. Threads that the program made itself do not count against the limit, as in Go.</summary>
