@@ -23,6 +23,11 @@ internal static class Launcher
         string key = string.Join(
             '\t', guest.App, guest.RuntimeConfig, guest.DepsFile, request.Scope, request.Checks, muxer, HostFiles.Folder, TrustedList.EnvironmentKey());
 
+        if (request.Verbose)
+        {
+            Console.Error.WriteLine($"ilpreempt: {RuntimeConfig.DescribePool(guest.RuntimeConfig)}");
+        }
+
         LaunchRecord record = LaunchRecord.TryRead(cache, key, request.Verbose) ?? MirrorBuilder.Build(guest, muxer, cache, key, request);
         return Exec(muxer, record, cache, request);
     }

@@ -12,6 +12,13 @@ internal static class RuntimeConfig
     /// <summary>The property by which the hook in the guest learns its mapping; see Runtime/Entry/Launch.cs.</summary>
     public const string LaunchProperty = "ILPreempt.Launch";
 
+    /// <summary>
+    /// How many threads the pool may bring at once for workers that block, in processors. With .NET's 1 a worker that blocks
+    /// is replaced after 25 ms and more; 512 brings every one at once, which the scheduler then time-slices.
+    /// </summary>
+    private const string PoolProperty = "System.Threading.ThreadPool.Blocking.ThreadsToAddWithoutDelay_ProcCountFactor";
+    private const int PoolFactor = 512;
+
     private const string HooksProperty = "STARTUP_HOOKS";
     private const string HooksSwitch = "System.StartupHookProvider.IsSupported";
 
@@ -46,9 +53,15 @@ internal static class RuntimeConfig
 
         properties[HooksProperty] = own.Length == 0 || hooksOff ? "ILPreempt.Runtime" : "ILPreempt.Runtime:" + own;
         properties[LaunchProperty] = launchText(own, hooksOff);
+        properties[PoolProperty] ??= PoolFactor;
         File.WriteAllText(copy, root.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
         return hooksOff;
     }
+
+    /// <summary>What --verbose says of the settings that the copy adds.</summary>
+    public static string DescribePool(string original) => Options(Read(original), original)["configProperties"]?[PoolProperty] is { } own
+        ? $"{PoolProperty}={own} is the program's own"
+        : $"{PoolProperty}={PoolFactor} is set for the program";
 
     private static JsonObject Read(string file)
     {

@@ -42,8 +42,22 @@ internal static unsafe partial class Libc
     [DllImport("libc", EntryPoint = "pthread_attr_destroy")]
     internal static extern int PThreadAttrDestroy(byte* attributes);
 
+    [DllImport("libc", EntryPoint = "clock_gettime")]
+    internal static extern int ClockGetTime(int clock, long* secondsAndNanoseconds);
+
+    [DllImport("libc", EntryPoint = "getrusage")]
+    internal static extern int GetRUsage(int who, long* usage);
+
     [DllImport("libc", EntryPoint = "prctl")]
     internal static extern int PrCtl(int option, nint value, nint c, nint d, nint e);
+
+    /// <summary>The calling thread's name as the system knows it; empty where it is unknown.</summary>
+    internal static string ThreadName()
+    {
+        const int PrGetName = 16;
+        byte* name = stackalloc byte[16];
+        return OperatingSystem.IsLinux() && PrCtl(PrGetName, (nint)name, 0, 0, 0) == 0 ? Marshal.PtrToStringUTF8((nint)name)! : "";
+    }
 
     /// <summary>Writes UTF-8 text to stderr without the Console's locks, so that it works from any state.</summary>
     internal static void WriteError(string text)

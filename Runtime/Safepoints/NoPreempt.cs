@@ -17,13 +17,18 @@ public static unsafe class NoPreempt
     /// </summary>
     private const nuint SameFrame = 512;
 
-    /// <summary>Called first in such code. Does nothing on threads without a goroutine.</summary>
+    /// <summary>The mark of a thread without an M, which must not be adopted in such code.</summary>
+    [ThreadStatic]
+    private static nuint t_mark;
+
+    /// <summary>Called first in such code.</summary>
     public static void Enter()
     {
         byte here;
-        if (M.Current is M m && (m.NoPreemptMark == 0 || (nuint)(&here) > m.NoPreemptMark + SameFrame))
+        ref nuint mark = ref Mark(M.Current);
+        if (mark == 0 || (nuint)(&here) > mark + SameFrame)
         {
-            m.NoPreemptMark = (nuint)(&here);
+            mark = (nuint)(&here);
         }
     }
 
@@ -31,21 +36,45 @@ public static unsafe class NoPreempt
     public static void Exit()
     {
         byte here;
-        if (M.Current is M m && m.NoPreemptMark != 0 && (nuint)(&here) + SameFrame >= m.NoPreemptMark)
+        ref nuint mark = ref Mark(M.Current);
+        if (mark != 0 && (nuint)(&here) + SameFrame >= mark)
         {
-            m.NoPreemptMark = 0;
+            mark = 0;
         }
     }
 
-    /// <summary>Whether the marked frame is gone; forgets it then.</summary>
-    internal static bool HasLeft(M m, nuint stackPointer)
+    /// <summary>Whether a check at this stack position is inside such code. Forgets a mark whose frame is gone.</summary>
+    internal static bool IsInside(M? m, nuint stackPointer)
     {
-        if (stackPointer < m.NoPreemptMark + SameFrame)
+        ref nuint mark = ref Mark(m);
+        if (mark == 0)
         {
             return false;
         }
 
+        if (stackPointer < mark + SameFrame)
+        {
+            return true;
+        }
+
+        mark = 0;
+        return false;
+    }
+
+    /// <summary>The thread is no M any more.</summary>
+    internal static void MoveMarkFrom(M m)
+    {
+        t_mark = m.NoPreemptMark;
         m.NoPreemptMark = 0;
-        return true;
+    }
+
+    private static ref nuint Mark(M? m)
+    {
+        if (m != null)
+        {
+            return ref m.NoPreemptMark;
+        }
+
+        return ref t_mark;
     }
 }

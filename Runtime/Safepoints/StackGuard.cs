@@ -22,11 +22,16 @@ public static class StackGuard
     /// <summary>The slow path of the check (Go: morestack). Returns when this goroutine may go on.</summary>
     /// <exception cref="InsufficientExecutionStackException">The goroutine's stack is used up.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void MoreStack()
+    public static unsafe void MoreStack()
     {
-        if (M.Current is M m)
+        byte here;
+        if (M.Current is M m && !(m.Adopted && Adoption.SelfEnd(m)))
         {
-            NewStack(m);
+            NewStack(m, (nuint)(&here));
+        }
+        else
+        {
+            Adoption.Sight((nuint)(&here), atOnce: s_stressEvery > 0);
         }
     }
 
@@ -42,10 +47,8 @@ public static class StackGuard
     }
 
     /// <summary>Both questions of Go's newstack: is there stack left, and is this goroutine to be preempted?</summary>
-    private static unsafe void NewStack(M m)
+    private static void NewStack(M m, nuint stackPointer)
     {
-        byte here;
-        nuint stackPointer = (nuint)(&here);
         if (StackRoom.IsExhausted(m, stackPointer))
         {
             ThrowStackExhausted(m);
@@ -71,7 +74,7 @@ public static class StackGuard
 
     /// <summary>The one answer to "may this M be stopped here" (Go: canPreemptM).</summary>
     private static bool CanPreemptM(M m, nuint stackPointer) =>
-        m.Locks == 0 && (m.NoPreemptMark == 0 || NoPreempt.HasLeft(m, stackPointer));
+        m.Locks == 0 && !NoPreempt.IsInside(m, stackPointer);
 
     private static bool IsStressed(M m)
     {

@@ -12,15 +12,24 @@ internal static class AllMs
 
     internal static int Count => Volatile.Read(ref s_count);
 
+    internal static int NextId() => Interlocked.Increment(ref s_nextId) - 1;
+
     internal static M Add(bool isForeign)
     {
-        M m = new(Interlocked.Increment(ref s_nextId) - 1, isForeign);
+        M m = new(NextId(), isForeign);
+        Add(m);
+        return m;
+    }
+
+    /// <summary>Adds an M that is not in the list: a new one, or that of a foreign thread which is adopted again.</summary>
+    internal static void Add(M m)
+    {
+        m.Dead = false;
         s_lock.Lock();
         m.AllLink = s_first;
         s_first = m;
         s_count++;
         s_lock.Unlock();
-        return m;
     }
 
     internal static void Remove(M m)

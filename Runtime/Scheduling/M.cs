@@ -82,6 +82,16 @@ internal sealed class M
     /// <summary>sysmon's request to a goroutine that runs on without a P. Only sysmon touches it.</summary>
     internal Request LostRequest;
 
+    /// <summary>True for a thread that came by Adoption: its goroutine may end from outside. Set by itself before it is in AllMs.</summary>
+    internal bool Adopted;
+
+    /// <summary>The pool worker's counter of completed items and what it read at the adoption; null on other threads.</summary>
+    internal object? Counter;
+    internal uint Completed;
+
+    /// <summary>1 while the pool has been told that this worker left it. Whoever exchanges it for 0 tells the pool of its return.</summary>
+    internal int LeftPool;
+
     /// <summary>1 while sysmon has seen pages in use near StackLimit; counted in StackGuard.Poll.</summary>
     internal int DeepStack;
 
@@ -98,7 +108,9 @@ internal sealed class M
         ManagedThreadId = Environment.CurrentManagedThreadId;
         Thread = Thread.CurrentThread;
         NativeThread = ThreadMode.NativeThread(Thread);
-        if (StackBounds.TryGet(out StackLow, out StackHigh))
+
+        // An adopted thread has the stack that the program gave it, and may use all of it, as without the host.
+        if (!Adopted && StackBounds.TryGet(out StackLow, out StackHigh))
         {
             StackLimit = StackRoom.LimitOf(StackLow, StackHigh);
         }

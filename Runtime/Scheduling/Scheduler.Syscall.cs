@@ -74,23 +74,33 @@ internal static unsafe partial class Scheduler
     /// </summary>
     internal static void RegainP(M m)
     {
-        G g = m.CurG!;
+        AwaitLoss(m);
+        Adoption.Claim(m);
+        m.P = null;
+        ExitSyscallSlow(m, m.CurG!);
+    }
+
+    /// <summary>Until sysmon has done with the goroutine whose P it took.</summary>
+    internal static void AwaitLoss(M m)
+    {
         SpinWait spin = default;
-        while (g.Status != GStatus.Syscall)
+        while (m.CurG!.Status is not (GStatus.Syscall or GStatus.Dead))
         {
             spin.SpinOnce(sleep1Threshold: -1);
         }
+    }
 
-        m.P = null;
-        ExitSyscallSlow(m, g);
+    internal static void ForgetLostP(G g)
+    {
+        g.LostP = false;
+        Interlocked.Decrement(ref LostCount);
     }
 
     private static void ExitSyscallSlow(M m, G g)
     {
         if (g.LostP)
         {
-            g.LostP = false;
-            Interlocked.Decrement(ref LostCount);
+            ForgetLostP(g);
         }
 
         // One lock for both looks: a P that goes idle after the first would miss the goroutine in the queue.
@@ -154,26 +164,75 @@ internal static unsafe partial class Scheduler
     /// <summary>sysmon's door to HandOffP for a P that it has just taken.</summary>
     internal static void HandOffTakenP(P p) => HandOffP(p);
 
-    /// <summary>Adopts the calling thread, which the scheduler does not own: it becomes an M with a goroutine and gets a P (Go: needm).</summary>
-    internal static G NeedM(long id = 0)
+    /// <summary>The calling thread, which the scheduler does not own, becomes an M with a goroutine and gets a P (Go: needm).</summary>
+    internal static void NeedM(long id = 0)
     {
         EnsureStarted();
-        M m = AllMs.Add(isForeign: true);
-        m.Bind();
+        NeedM(new M(AllMs.NextId(), isForeign: true), id);
+    }
+
+    /// <summary>The same with an M that is in no list: a new one, or the one that this thread had before.</summary>
+    internal static void NeedM(M m, long id = 0)
+    {
+        if (m.Thread == null)
+        {
+            m.Bind();
+        }
+
+        M.Current = m;
+        BeginForeignG(m, id);
+        ExitSyscallSlow(m, m.CurG!);
+    }
+
+    /// <summary>A goroutine for the code that runs on a foreign thread; it has no P yet.</summary>
+    internal static void BeginForeignG(M m, long id = 0)
+    {
         G g = new(id != 0 ? id : Interlocked.Increment(ref s_goid), 0, null) { IsForeign = true };
         AllGs.Add(g);
         Pin(m, g);
         m.CurG = g;
         g.CasStatus(GStatus.Idle, GStatus.Syscall);
-        ExitSyscallSlow(m, g);
-        return g;
+        AllMs.Add(m);
     }
 
     /// <summary>Gives the thread back (Go: dropm). Its goroutine ends.</summary>
     internal static void DropM()
     {
         M m = M.Current!;
+        EnterWithP(m);
         EndG(m);
         EndM(m);
+    }
+
+    /// <summary>The same unless sysmon has taken the P.</summary>
+    internal static bool TryDropM(M m)
+    {
+        if (m.Dead || m.P is not P p || !p.TryEnter(m))
+        {
+            return false;
+        }
+
+        EndG(m);
+        EndM(m);
+        if (m.Adopted)
+        {
+            Interlocked.Decrement(ref Adoption.Count);
+        }
+
+        return true;
+    }
+
+    /// <summary>The goroutine of an adopted thread ends without its P. Under Adoption's lock: the thread and sysmon race for it.</summary>
+    internal static void EndLostG(M m)
+    {
+        G g = m.CurG!;
+        ForgetLostP(g);
+        g.CasStatus(GStatus.Syscall, GStatus.Dead);
+        Unpin(m, g);
+        ClearPreempt(g);
+        AllGs.Remove(g);
+        StackRoom.Lower(m);
+        AllMs.Remove(m);
+        Interlocked.Decrement(ref Adoption.Count);
     }
 }

@@ -78,7 +78,7 @@ internal static unsafe partial class Scheduler
     /// <summary>A class constructor that runs for the first time on the dispatch path could block on a lock that a stopped goroutine holds.</summary>
     private static void RunClassConstructors()
     {
-        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs)])
+        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs), typeof(Adoption), typeof(AdoptionTick), typeof(PoolWorker), typeof(CpuAlarm)])
         {
             RuntimeHelpers.RunClassConstructor(type.TypeHandle);
         }
@@ -177,6 +177,7 @@ internal static unsafe partial class Scheduler
     /// <summary>The goroutine has ended (Go: goexit0). False: it was locked to its thread by the user, and the thread ends with it.</summary>
     private static bool GoExit0(M m)
     {
+        EnterWithP(m);
         if (EndG(m).LockDepth == 0)
         {
             return true;
@@ -189,7 +190,6 @@ internal static unsafe partial class Scheduler
     /// <summary>The running goroutine ends; the M is in the scheduler with its P.</summary>
     private static G EndG(M m)
     {
-        EnterWithP(m);
         G g = m.CurG!;
         g.CasStatus(GStatus.Running, GStatus.Dead);
         m.CurG = null;

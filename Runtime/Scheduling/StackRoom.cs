@@ -80,7 +80,8 @@ internal static class StackRoom
         }
     }
 
-    private static void Lower(M m)
+    /// <summary>Without touching the stack: its thread may be gone.</summary>
+    internal static void Lower(M m)
     {
         if (Interlocked.Exchange(ref m.DeepStack, 0) == 1)
         {

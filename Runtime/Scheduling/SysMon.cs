@@ -39,7 +39,10 @@ internal static class SysMon
     private const long GraceNs = 1_000_000;
     private const long AskAgainNs = 10_000_000;
 
-    /// <summary>How long a thread must have been in native code before its P is taken. Go's 20 us.</summary>
+    /// <summary>
+    /// How long a thread must have been in native code before its P is taken. Go's 20 us. When nobody waits it is MaxDelayNs:
+    /// a P that only looks busy would keep sysmon awake in an idle process.
+    /// </summary>
     private const long RetakeNs = 20_000;
 
     private static readonly Note s_note = new();
@@ -60,7 +63,11 @@ internal static class SysMon
     }
 
     /// <summary>Makes sysmon look now.</summary>
-    internal static void Poke() => s_note.Wakeup();
+    internal static void Poke()
+    {
+        s_note.Wakeup();
+        CpuAlarm.Wakeup();
+    }
 
     /// <summary>Something is due at <paramref name="when"/>, perhaps before sysmon would wake.</summary>
     internal static void NoteDeadline(long when)
@@ -107,6 +114,7 @@ internal static class SysMon
             _ = Libc.PrCtl(PrSetTimerSlack, 1, 0, 0, 0);
         }
 
+        CpuAlarm.Bind();
         int idle = 0;
         long delay = MinDelayNs;
         long nextTrace = Settings.SchedTraceMs > 0 ? Clock.Now() : long.MaxValue;
@@ -124,6 +132,7 @@ internal static class SysMon
                 next = Math.Min(next, s_lostNext);
             }
 
+            next = Math.Min(next, AdoptionTick.Round(now));
             if (now >= nextTrace)
             {
                 Libc.WriteError(SchedTrace.Line(now));
@@ -132,10 +141,10 @@ internal static class SysMon
 
             idle = retook ? 0 : idle + 1;
             delay = idle <= IdleRounds ? MinDelayNs : Math.Min(delay * 2, MaxDelayNs);
-            bool deep = delay == MaxDelayNs && Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs;
+            bool deep = delay == MaxDelayNs && Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs && !AdoptionTick.IsBusy;
             long wake = Math.Min(Math.Min(next, nextTrace), deep ? long.MaxValue : now + delay);
             SleepUntil(wake, deep);
-            if (deep)
+            if (deep && Volatile.Read(ref Scheduler.NPIdle) != Scheduler.Procs)
             {
                 idle = 0;
             }
@@ -152,9 +161,14 @@ internal static class SysMon
 
         Interlocked.MemoryBarrier();
         bool stillDeep = !deep || Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs;
-        if (stillDeep)
+        long deadline = wake == long.MaxValue ? -1 : wake;
+        if (deep && stillDeep)
         {
-            s_note.Sleep(wake == long.MaxValue ? -1 : wake);
+            CpuAlarm.Sleep(s_note, AdoptionTick.CpuUntilBusy, deadline);
+        }
+        else if (stillDeep)
+        {
+            s_note.Sleep(deadline);
         }
 
         // While a round runs every new deadline pokes: the round may already have passed the place where it would see it.
@@ -237,7 +251,7 @@ internal static class SysMon
                     seen.NativeSince = now;
                     next = Math.Min(next, waits ? now + RetakeNs : long.MaxValue);
                 }
-                else if (now - seen.NativeSince >= RetakeNs && waits)
+                else if (now - seen.NativeSince >= (waits ? RetakeNs : MaxDelayNs))
                 {
                     retook |= Take(p, m, status);
                 }

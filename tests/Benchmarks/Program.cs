@@ -4,7 +4,9 @@ switch (args)
 {
     case ["kernels", .. string[] rest]:
         return KernelOverhead.Run(rest);
+    case ["starvation", .. string[] rest]:
+        return Starvation.Run(rest);
     default:
-        Console.Error.WriteLine("Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]");
+        Console.Error.WriteLine("Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...] | starvation [TIMES]");
         return 64;
 }

@@ -24,6 +24,8 @@ internal sealed record Sample(string App, params string[] Arguments)
     {
         ["Hogs"] = nameof(HogsTests),
         ["Recursion"] = nameof(RecursionTests),
+        ["HogServer"] = nameof(StarvationTests),
+        ["Heartbeat"] = nameof(StarvationTests),
         ["WebApp"] = nameof(WebAppTests),
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",
