@@ -30,6 +30,18 @@ internal static class Settings
     /// <summary>Seed of the stress mode's choices.</summary>
     internal static int StressSeed = 1;
 
+    /// <summary>Whether a signal stops goroutines that meet no check (Go: asyncpreemptoff, inverted).</summary>
+    internal static bool AsyncPreempt = true;
+
+    /// <summary>How long after the request the signal follows, in nanoseconds. In woven code a check comes every few microseconds.</summary>
+    internal static long PreemptGraceNs = 200_000;
+
+    /// <summary>The signal. 23 is SIGURG on Linux, which Go chose because nobody minds getting it for nothing.</summary>
+    internal static int PreemptSignal = 23;
+
+    /// <summary>How many goroutines may be stopped by a signal at once: each makes collections longer (docs/scheduler.md).</summary>
+    internal static int MaxStopped = 64;
+
     /// <summary>Reads all of them. Called once, before the first P exists.</summary>
     internal static void Load()
     {
@@ -38,6 +50,9 @@ internal static class Settings
         Read("ILPREEMPT_MAXTHREADS", "ILPreempt.MaxThreads", static s => TryInt(s, 1, 1_000_000, out MaxThreads), "a number of threads, 1 to 1000000");
         Read("ILPREEMPT_STACK", "ILPreempt.Stack", static s => TrySize(s, 1 << 20, 1 << 30, out StackBytes), "a size from 1M to 1G, for example 256M");
         Read("ILPREEMPT_SCHEDTRACE", "ILPreempt.SchedTrace", static s => TryInt(s, 0, 3_600_000, out SchedTraceMs), "a period in milliseconds, 0 is off");
+        Read("ILPREEMPT_ASYNCPREEMPT", "ILPreempt.AsyncPreempt", static s => TrySwitch(s, out AsyncPreempt), "0 or 1");
+        Read("ILPREEMPT_GRACE", "ILPreempt.Grace", static s => TryDuration(s, 10_000, 1_000_000_000, out PreemptGraceNs), "a duration from 10us to 1s, for example 200us");
+        Read("ILPREEMPT_SIGNAL", "ILPreempt.Signal", static s => TrySignal(s, out PreemptSignal), "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63");
         Read("ILPREEMPT_STRESS", "ILPreempt.Stress", TryStress, "n or n:seed with n from 0 (off) to 1000000");
     }
 
@@ -88,6 +103,30 @@ internal static class Settings
     private static bool TryInt(string text, int min, int max, out int value) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= min && value <= max;
 
+    /// <summary>Parses "0", "1" and the words a runtimeconfig.json holds for them.</summary>
+    internal static bool TrySwitch(string text, out bool value)
+    {
+        value = text is "1" || text.Equals("true", StringComparison.OrdinalIgnoreCase);
+        return value || text is "0" || text.Equals("false", StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Parses a signal that nobody else is likely to use: glibc and CoreCLR have 32 to 34.</summary>
+    internal static bool TrySignal(string text, out int signal)
+    {
+        const int Urg = 23;
+        const int RtMin = 34;
+        ReadOnlySpan<char> s = text.StartsWith("SIG", StringComparison.Ordinal) ? text.AsSpan(3) : text;
+        if (s is "URG" or "23")
+        {
+            signal = Urg;
+            return true;
+        }
+
+        int from = s.StartsWith("RTMIN+") ? RtMin : 0;
+        return int.TryParse(from == 0 ? s : s[6..], NumberStyles.None, CultureInfo.InvariantCulture, out signal)
+            && (signal += from) is >= RtMin + 2 and <= 63;
+    }
+
     private static bool TryStress(string text)
     {
         string[] parts = text.Split(':');
@@ -114,17 +153,16 @@ internal static class Settings
         }
     }
 
+    // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        (int procs, long slice, int threads, long stack, int trace, int every, int seed) =
-            (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed) =
-            (procs, slice, threads, stack, trace, every, seed);
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal) = before;
         return false;
     }
 }

@@ -10,6 +10,8 @@ internal static unsafe partial class Libc
 {
     internal const int EAGAIN = 11;
     internal const int EINTR = 4;
+    internal const int O_RDONLY = 0;
+    internal const int O_CLOEXEC = 0x80000;
     internal const int MADV_DONTNEED = 4;
 
     [DllImport("libc", EntryPoint = "syscall", SetLastError = false)]
@@ -58,6 +60,21 @@ internal static unsafe partial class Libc
         byte* name = stackalloc byte[16];
         return OperatingSystem.IsLinux() && PrCtl(PrGetName, (nint)name, 0, 0, 0) == 0 ? Marshal.PtrToStringUTF8((nint)name)! : "";
     }
+
+    [DllImport("libc", EntryPoint = "open")]
+    internal static extern int Open(byte* path, int flags);
+
+    [DllImport("libc", EntryPoint = "read")]
+    internal static extern nint Read(int fd, byte* bytes, nint count);
+
+    [DllImport("libc", EntryPoint = "close")]
+    internal static extern int Close(int fd);
+
+    [DllImport("libc", EntryPoint = "gettid")]
+    private static extern int GetTid();
+
+    /// <summary>The kernel's id of the calling thread; 0 where there is none.</summary>
+    internal static int ThreadId() => OperatingSystem.IsLinux() ? GetTid() : 0;
 
     /// <summary>Writes UTF-8 text to stderr without the Console's locks, so that it works from any state.</summary>
     internal static void WriteError(string text)

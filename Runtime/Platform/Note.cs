@@ -15,6 +15,9 @@ internal sealed unsafe class Note
 
     ~Note() => NativeMemory.AlignedFree(_word);
 
+    /// <summary>The word itself, for a signal handler that wakes the sleeper: exchange with 1, futex wake if it was 0.</summary>
+    internal int* Word => _word;
+
     /// <summary>A hint for dumps.</summary>
     internal bool IsSet => Volatile.Read(ref *_word) != 0;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Text.Unicode;
 
 namespace ILPreempt.Runtime.Platform;
 
@@ -22,6 +23,38 @@ internal static unsafe class ThreadMode
 
     /// <summary>True when the thread is in native code. The answer may be stale by the time it is used.</summary>
     internal static bool IsPreemptive(nint nativeThread) => Volatile.Read(ref *(int*)(nativeThread + s_offset)) == 0;
+
+    /// <summary>The flag itself: 1 while the thread runs managed code. Null when unknown.</summary>
+    internal static int* FlagOf(nint nativeThread) => nativeThread == 0 ? null : (int*)(nativeThread + s_offset);
+
+    /// <summary>
+    /// Whether the kernel has the thread on a run queue: /proc/self/task/TID/syscall then says "running", else which system
+    /// call it waits in. False where that file can't be read. About 5 us.
+    /// </summary>
+    internal static bool IsRunnable(int tid)
+    {
+        Span<byte> path = stackalloc byte[64];
+        if (tid == 0 || !Utf8.TryWrite(path, CultureInfo.InvariantCulture, $"/proc/self/task/{tid}/syscall\0", out _))
+        {
+            return false;
+        }
+
+        int file;
+        fixed (byte* p = path)
+        {
+            file = Libc.Open(p, Libc.O_RDONLY | Libc.O_CLOEXEC);
+        }
+
+        if (file < 0)
+        {
+            return false;
+        }
+
+        byte first = 0;
+        nint read = Libc.Read(file, &first, 1);
+        _ = Libc.Close(file);
+        return read == 1 && first == (byte)'r';
+    }
 
     private static int FindOffset()
     {

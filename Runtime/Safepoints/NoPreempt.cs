@@ -64,15 +64,15 @@ public static unsafe class NoPreempt
     /// <summary>The thread is no M any more.</summary>
     internal static void MoveMarkFrom(M m)
     {
-        t_mark = m.NoPreemptMark;
-        m.NoPreemptMark = 0;
+        t_mark = m.Slot->NoPreemptMark;
+        m.Slot->NoPreemptMark = 0;
     }
 
     private static ref nuint Mark(M? m)
     {
         if (m != null)
         {
-            return ref m.NoPreemptMark;
+            return ref m.Slot->NoPreemptMark;
         }
 
         return ref t_mark;

@@ -59,9 +59,9 @@ public static class StackGuard
             return;
         }
 
-        if (g.LostP)
+        if (g.LostP || m.IsStopped)
         {
-            // Whoever the word was raised for: this one runs without a P and must queue for one.
+            // Whoever the word was raised for: this one runs without a P and must wait for one.
             Scheduler.RegainP(m);
             return;
         }
@@ -73,8 +73,8 @@ public static class StackGuard
     }
 
     /// <summary>The one answer to "may this M be stopped here" (Go: canPreemptM).</summary>
-    private static bool CanPreemptM(M m, nuint stackPointer) =>
-        m.Locks == 0 && !NoPreempt.IsInside(m, stackPointer);
+    private static unsafe bool CanPreemptM(M m, nuint stackPointer) =>
+        m.Slot->Locks == 0 && !NoPreempt.IsInside(m, stackPointer);
 
     private static bool IsStressed(M m)
     {

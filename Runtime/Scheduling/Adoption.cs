@@ -15,13 +15,13 @@ namespace ILPreempt.Runtime.Scheduling;
 /// An adopted pool worker has left the pool, running or waiting: the pool is told that it is blocked and brings another worker.
 ///
 /// The end is noticed, not announced: by the thread itself at its next check (SelfEnd), or by sysmon at a tick when the thread sits in
-/// native code or is gone (Scan). The two exclude each other by s_lock: sysmon ends only a goroutine whose P it has taken (LostP, state
+/// native code or is gone (Scan). The two exclude each other by Lock: sysmon ends only a goroutine whose P it has taken (LostP, state
 /// Syscall), and the thread claims its goroutine back under the lock before it queues for a P.
 /// Rejected: a bracket woven around every method that a delegate may point to (costs short callbacks); an AsyncLocal with a
 /// change handler, which the pool calls at the end of an item: the value flows into everything the item starts, and each of those
 /// continuations pays for it ever after.
 /// </summary>
-internal static class Adoption
+internal static unsafe class Adoption
 {
     /// <summary>How long a thread that is no pool worker may sit in native code before it stops being a goroutine. A guess.</summary>
     private const long IdleNs = 1_000_000_000;
@@ -46,7 +46,9 @@ internal static class Adoption
         Never,
     }
 
-    private static readonly RuntimeLock s_lock = new("adoption");
+    /// <summary>Who decides about the goroutine of an adopted thread that lost its P. Comes before the scheduler's lock.</summary>
+    internal static readonly RuntimeLock Lock = new("adoption");
+
     private static readonly Action<M> s_scan = Scan;
     private static readonly List<M> s_over = new(64);
     private static long s_now;
@@ -166,25 +168,40 @@ internal static class Adoption
     /// </summary>
     internal static bool SelfEnd(M m)
     {
-        if (m.Locks != 0 || !(m.Dead || IsOver(m)))
+        if (m.Slot->Locks != 0 || !(m.Dead || IsOver(m)))
         {
             return false;
         }
 
-        if (!Scheduler.TryDropM(m))
+        while (!Scheduler.TryDropM(m))
         {
+            // A signal stopped it: it is in the queue, and ends when it has a P.
+            if (m.IsStopped)
+            {
+                Scheduler.RegainP(m);
+                continue;
+            }
+
             // sysmon took the P and is about to say so, or has even ended the goroutine.
             Scheduler.AwaitLoss(m);
-            s_lock.Lock();
+            Lock.Lock();
+            if (m.IsStopped)
+            {
+                Lock.Unlock();
+                continue;
+            }
+
             if (!m.Dead)
             {
                 Scheduler.EndLostG(m);
             }
 
-            s_lock.Unlock();
+            Lock.Unlock();
+            AsyncPreempt.Unregister(m.Slot);
             m.P = null;
             m.CurG = null;
             M.Current = null;
+            break;
         }
 
         if (Interlocked.Exchange(ref m.LeftPool, 0) != 0)
@@ -209,14 +226,14 @@ internal static class Adoption
             return;
         }
 
-        s_lock.Lock();
+        Lock.Lock();
         bool mine = !m.Dead;
         if (mine && m.CurG!.LostP)
         {
             Scheduler.ForgetLostP(m.CurG);
         }
 
-        s_lock.Unlock();
+        Lock.Unlock();
         if (!mine)
         {
             m.Counter = t_counter;
@@ -271,7 +288,7 @@ internal static class Adoption
             Scheduler.HandOffTakenP(p);
         }
 
-        s_lock.Lock();
+        Lock.Lock();
         if (!m.Dead && m.CurG is { LostP: true, Status: GStatus.Syscall } && IsOverOutside(m))
         {
             Scheduler.EndLostG(m);
@@ -281,6 +298,6 @@ internal static class Adoption
             }
         }
 
-        s_lock.Unlock();
+        Lock.Unlock();
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
@@ -6,7 +7,7 @@ namespace ILPreempt.Runtime.Scheduling;
 /// An OS thread that the scheduler owns or has adopted. With a P and a goroutine it runs user code; with a P and no goroutine
 /// it schedules; without a P it sleeps on Park, is in a system call, or runs on after sysmon took its P.
 /// </summary>
-internal sealed class M
+internal sealed unsafe class M
 {
     /// <summary>The calling thread's M; null on threads the scheduler does not know.</summary>
     [ThreadStatic]
@@ -47,11 +48,8 @@ internal sealed class M
     /// <summary>True while it looks for work that nobody promised. Counted in Scheduler.NMSpinning.</summary>
     internal bool Spinning;
 
-    /// <summary>Not preemptible while above zero (Go: m.locks).</summary>
-    internal int Locks;
-
-    /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
-    internal nuint NoPreemptMark;
+    /// <summary>What the signal handler must see of it.</summary>
+    internal readonly MSlot* Slot = (MSlot*)NativeMemory.AlignedAlloc((nuint)sizeof(MSlot), 64);
 
     /// <summary>Counts checks in stress mode.</summary>
     internal uint StressCount;
@@ -74,13 +72,18 @@ internal sealed class M
     /// <summary>CoreCLR's thread object, for ThreadMode; 0 when unknown.</summary>
     internal nint NativeThread;
 
+    /// <summary>The kernel's id of the thread.</summary>
+    internal int Tid;
+
     /// <summary>The stack's range, and the line below which a check throws instead of letting the program die of overflow.</summary>
     internal nuint StackLow;
     internal nuint StackHigh;
     internal nuint StackLimit;
 
-    /// <summary>sysmon's request to a goroutine that runs on without a P. Only sysmon touches it.</summary>
+    /// <summary>sysmon's request to a goroutine that runs on without a P, and what it saw of its stops. Only sysmon touches them.</summary>
     internal Request LostRequest;
+    internal Repark Repark;
+    internal long UnknownCodeSeen;
 
     /// <summary>True for a thread that came by Adoption: its goroutine may end from outside. Set by itself before it is in AllMs.</summary>
     internal bool Adopted;
@@ -99,20 +102,33 @@ internal sealed class M
     {
         Id = id;
         IsForeign = isForeign;
+        *Slot = default;
+        Slot->Id = id;
     }
+
+    ~M() => NativeMemory.AlignedFree(Slot);
+
+    /// <summary>Whether a signal has stopped its goroutine and nobody has resumed it: its thread waits, or runs on without a P.</summary>
+    internal bool IsStopped => Volatile.Read(ref Slot->Stop) != (int)StopState.None;
 
     /// <summary>Records what belongs to the calling thread. First thing on the thread itself.</summary>
     internal void Bind()
     {
         Current = this;
         ManagedThreadId = Environment.CurrentManagedThreadId;
+        Tid = Libc.ThreadId();
         Thread = Thread.CurrentThread;
         NativeThread = ThreadMode.NativeThread(Thread);
 
         // An adopted thread has the stack that the program gave it, and may use all of it, as without the host.
-        if (!Adopted && StackBounds.TryGet(out StackLow, out StackHigh))
+        if (StackBounds.TryGet(out Slot->StackLow, out Slot->StackHigh) && !Adopted)
         {
+            StackLow = Slot->StackLow;
+            StackHigh = Slot->StackHigh;
             StackLimit = StackRoom.LimitOf(StackLow, StackHigh);
         }
+
+        Slot->GcDisabled = ThreadMode.FlagOf(NativeThread);
+        AsyncPreempt.Register(Slot);
     }
 }

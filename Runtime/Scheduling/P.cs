@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
 
-/// <summary>What a P is doing. Only Running and Syscall may be taken away from the owner.</summary>
+/// <summary>What a P is doing. Only Running and Syscall may be taken away from the owner. native/preempt.c knows two of the numbers.</summary>
 internal enum PStatus
 {
     /// <summary>No M. On the idle list or between two Ms.</summary>
@@ -22,6 +23,9 @@ internal enum PStatus
 
     /// <summary>Beyond MAXPROCS after it was lowered.</summary>
     Dead = 5,
+
+    /// <summary>A signal stopped its M in user code. The M has lost it; sysmon takes it from here.</summary>
+    Preempted = 6,
 }
 
 /// <summary>
@@ -30,9 +34,10 @@ internal enum PStatus
 /// (Running, me) -> (Scheduling, me), and a taker by a CAS (Running, m) -> Idle; whoever loses knows. With the id in the
 /// word an owner cannot mistake a P that came back under another M for its own.
 /// Rejected: Go's way before 1.26, where only an announced system call is stealable; .NET code blocks in thousands of
-/// places that announce nothing, and sysmon learns of them from the thread's GC mode.
+/// places that announce nothing, and sysmon learns of them from the thread's GC mode. The word is in memory that does not move:
+/// a signal handler changes it too, (Running, me) -> (Preempted, me), which is how it knows that it interrupted user code.
 /// </summary>
-internal sealed class P
+internal sealed unsafe class P
 {
     internal readonly int Id;
     internal readonly LocalRunQueue RunQueue = new();
@@ -59,15 +64,19 @@ internal sealed class P
     /// <summary>What sysmon saw last. Only sysmon touches it.</summary>
     internal SysMonTick Seen;
 
-    private long _state;
+    private readonly long* _state = (long*)NativeMemory.AlignedAlloc(64, 64);
 
     internal P(int id)
     {
         Id = id;
+        *_state = 0;
         Random = (uint)(id * 2654435761) | 1;
     }
 
-    internal PStatus Status => (PStatus)(int)(Volatile.Read(ref _state) & 0xFF);
+    /// <summary>Where the state word is, for the signal handler. Ps are never freed.</summary>
+    internal long* StateWord => _state;
+
+    internal PStatus Status => (PStatus)(int)(Volatile.Read(ref *_state) & 0xFF);
 
     /// <summary>The owner enters the scheduler. False: the P was taken while its M was in native code.</summary>
     internal bool TryEnter(M m) => Cas(PStatus.Running, m.Id, PStatus.Scheduling, m.Id);
@@ -76,7 +85,7 @@ internal sealed class P
     internal void Leave(M m)
     {
         Assert(PStatus.Scheduling, m.Id, "leave the scheduler");
-        Volatile.Write(ref _state, Pack(PStatus.Running, m.Id));
+        Volatile.Write(ref *_state, Pack(PStatus.Running, m.Id));
     }
 
     /// <summary>An idle P becomes this M's.</summary>
@@ -104,7 +113,7 @@ internal sealed class P
     internal void BeginSyscall(M m)
     {
         Assert(PStatus.Scheduling, m.Id, "begin a system call");
-        Volatile.Write(ref _state, Pack(PStatus.Syscall, m.Id));
+        Volatile.Write(ref *_state, Pack(PStatus.Syscall, m.Id));
     }
 
     /// <summary>The owner returns. False: somebody took it.</summary>
@@ -131,16 +140,16 @@ internal sealed class P
         }
     }
 
-    internal int Owner => (int)(Volatile.Read(ref _state) >> 8);
+    internal int Owner => (int)(Volatile.Read(ref *_state) >> 8);
 
     private static long Pack(PStatus status, int owner) => ((long)owner << 8) | (long)status;
 
     private bool Cas(PStatus from, int fromOwner, PStatus to, int toOwner) =>
-        Interlocked.CompareExchange(ref _state, Pack(to, toOwner), Pack(from, fromOwner)) == Pack(from, fromOwner);
+        Interlocked.CompareExchange(ref *_state, Pack(to, toOwner), Pack(from, fromOwner)) == Pack(from, fromOwner);
 
     private void Assert(PStatus status, int owner, string act)
     {
-        if (Volatile.Read(ref _state) != Pack(status, owner))
+        if (Volatile.Read(ref *_state) != Pack(status, owner))
         {
             RuntimePanic.Throw($"p{Id} is {Status} of m{Owner}, want {status} of m{owner} to {act}");
         }

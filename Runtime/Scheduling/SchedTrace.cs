@@ -4,11 +4,16 @@ using ILPreempt.Runtime.Platform;
 namespace ILPreempt.Runtime.Scheduling;
 
 /// <summary>The scheduler's state as text, in the format that Go's GODEBUG=schedtrace prints.</summary>
-internal static class SchedTrace
+internal static unsafe class SchedTrace
 {
     private static readonly long s_start = Clock.Now();
 
-    /// <summary>One line: SCHED ms, Ps, threads, queues.</summary>
+    /// <summary>In the order of AsyncRefusal.</summary>
+    private static readonly string[] s_refusals = ["native", "unknown", "runtime", "region", "stack", "masked"];
+    private static readonly long[] s_endedRefusals = new long[MSlot.Refusals];
+    private static long s_endedReleases;
+
+    /// <summary>One line: SCHED ms, Ps, threads, queues; after Go's fields how goroutines were stopped.</summary>
     internal static string Line(long now)
     {
         P[] all = Scheduler.AllP;
@@ -32,7 +37,44 @@ internal static class SchedTrace
             text.Append(' ').Append(p.SchedTick);
         }
 
-        return text.Append(" ]\n").ToString();
+        text.Append(" ] ");
+        AppendPreemptions(text);
+        return text.Append('\n').ToString();
+    }
+
+    // Requests that met a thread where it could not be stopped are asked again; a released thread is parked again.
+    private static void AppendPreemptions(StringBuilder text)
+    {
+        long released = s_endedReleases;
+        long[] refused = new long[MSlot.Refusals];
+        AllMs.ForEach(m =>
+        {
+            released += m.Slot->Released;
+            for (int i = 0; i < refused.Length; i++)
+            {
+                refused[i] += m.Slot->Refused[i];
+            }
+        });
+        text.Append("preempted=[check ").Append(Scheduler.PreemptionsByCheck).Append(" signal ").Append(Scheduler.PreemptionsBySignal)
+            .Append("] released=").Append(released).Append(" refused=[");
+        for (int i = 0; i < refused.Length; i++)
+        {
+            text.Append(i == 0 ? "" : " ").Append(s_refusals[i]).Append(' ').Append(refused[i] + s_endedRefusals[i]);
+        }
+
+        text.Append(']');
+    }
+
+    /// <summary>An M ends, perhaps to begin again: its counts stay in the sums.</summary>
+    internal static void Keep(M m)
+    {
+        Interlocked.Add(ref s_endedReleases, Interlocked.Exchange(ref m.Slot->Released, 0));
+        m.Repark = default;
+        m.UnknownCodeSeen = 0;
+        for (int i = 0; i < MSlot.Refusals; i++)
+        {
+            Interlocked.Add(ref s_endedRefusals[i], Interlocked.Exchange(ref m.Slot->Refused[i], 0));
+        }
     }
 
     /// <summary>Every P, M and G, for a fatal error. Reads moving data; values may not belong to one moment.</summary>
@@ -49,7 +91,7 @@ internal static class SchedTrace
         {
             if (m.P != null || m.NextP != null || m.LockedG != null || m.Spinning)
             {
-                text.Append($"  M{m.Id}: p={m.P?.Id ?? -1} nextp={m.NextP?.Id ?? -1} curg={m.CurG?.Id ?? -1} lockedg={m.LockedG?.Id ?? -1} nextg={m.NextG?.Id ?? -1} spinning={m.Spinning} locks={m.Locks} woken={m.Park.IsSet}\n");
+                text.Append($"  M{m.Id}: p={m.P?.Id ?? -1} nextp={m.NextP?.Id ?? -1} curg={m.CurG?.Id ?? -1} lockedg={m.LockedG?.Id ?? -1} nextg={m.NextG?.Id ?? -1} spinning={m.Spinning} locks={m.Slot->Locks} stop={(StopState)m.Slot->Stop} handler={(HandlerState)m.Slot->Handler} woken={m.Park.IsSet}\n");
             }
         });
         int shown = 0;

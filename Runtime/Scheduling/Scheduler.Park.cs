@@ -72,8 +72,10 @@ internal static unsafe partial class Scheduler
     /// <summary>Makes a parked goroutine runnable (Go: goready). Callable from any thread; exactly once per park.</summary>
     internal static void GoReady(G g)
     {
+        M? m = AcquireM();
         g.CasStatus(GStatus.Waiting, GStatus.Runnable);
         Submit(g, next: true);
+        ReleaseM(m);
     }
 
     /// <summary>Lets others run: the goroutine goes to the tail of the global queue (Go: Gosched).</summary>

@@ -9,8 +9,9 @@ namespace ILPreempt.Runtime.Scheduling;
 /// </content>
 internal static unsafe partial class Scheduler
 {
-    /// <summary>Stops at a check since the start.</summary>
+    /// <summary>Stops since the start: at a check, and by a signal.</summary>
     internal static long PreemptionsByCheck;
+    internal static long PreemptionsBySignal;
 
     /// <summary>Marks the goroutine that runs on <paramref name="p"/> (Go: preemptone). Best effort: it may just have left.</summary>
     internal static void PreemptOne(P p)

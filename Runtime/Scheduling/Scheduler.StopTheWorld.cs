@@ -40,7 +40,7 @@ internal static unsafe partial class Scheduler
         if (m != null)
         {
             EnterWithP(m);
-            m.Locks++;
+            m.Slot->Locks++;
         }
 
         Interlocked.Increment(ref StackGuard.Poll);
@@ -76,13 +76,13 @@ internal static unsafe partial class Scheduler
     /// <summary>Whether a goroutine whose P was taken in native code is back in managed code and has not met a check yet.</summary>
     private static bool AnyRunsWithoutP()
     {
-        if (Volatile.Read(ref LostCount) == 0)
+        if (Volatile.Read(ref LostCount) == 0 && Volatile.Read(ref StoppedCount) == 0)
         {
             return false;
         }
 
         bool any = false;
-        AllMs.ForEach(m => any |= m.CurG is { LostP: true, Status: GStatus.Syscall } && !SysMon.IsInNativeCode(m));
+        AllMs.ForEach(m => any |= (m.CurG is { LostP: true, Status: GStatus.Syscall } || WasReleased(m)) && !SysMon.IsInNativeCode(m));
         return any;
     }
 
@@ -127,7 +127,7 @@ internal static unsafe partial class Scheduler
         SysMon.Poke();
         if (m != null)
         {
-            m.Locks--;
+            m.Slot->Locks--;
             m.P!.Leave(m);
         }
 

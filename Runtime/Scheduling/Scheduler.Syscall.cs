@@ -69,14 +69,19 @@ internal static unsafe partial class Scheduler
     }
 
     /// <summary>
-    /// The P was taken while this thread was in native code. sysmon changes the goroutine's state right after it took the P,
-    /// so the wait for that is short.
+    /// The P was taken from this thread: by a signal (Scheduler.AsyncPreempt), or while it was in native code. sysmon changes
+    /// the goroutine's state right after it took the P, so the wait for that is short.
     /// </summary>
     internal static void RegainP(M m)
     {
+        if (m.IsStopped)
+        {
+            WaitStopped(m);
+            return;
+        }
+
         AwaitLoss(m);
         Adoption.Claim(m);
-        m.P = null;
         ExitSyscallSlow(m, m.CurG!);
     }
 
@@ -84,7 +89,7 @@ internal static unsafe partial class Scheduler
     internal static void AwaitLoss(M m)
     {
         SpinWait spin = default;
-        while (m.CurG!.Status is not (GStatus.Syscall or GStatus.Dead))
+        while (m.CurG!.Status is not (GStatus.Syscall or GStatus.Dead) && !m.IsStopped)
         {
             spin.SpinOnce(sleep1Threshold: -1);
         }
@@ -98,13 +103,22 @@ internal static unsafe partial class Scheduler
 
     private static void ExitSyscallSlow(M m, G g)
     {
+        // One lock for both looks: a P that goes idle after the first would miss the goroutine in the queue.
+        RunQ.Lock.Lock();
+        if (m.IsStopped)
+        {
+            // sysmon has put it into the queue meanwhile (QueueLost).
+            RunQ.Lock.Unlock();
+            WaitStopped(m);
+            return;
+        }
+
         if (g.LostP)
         {
             ForgetLostP(g);
         }
 
-        // One lock for both looks: a P that goes idle after the first would miss the goroutine in the queue.
-        RunQ.Lock.Lock();
+        m.P = null;
         P? p = PIdleGet_NeedsLock();
         if (p == null)
         {
@@ -177,6 +191,10 @@ internal static unsafe partial class Scheduler
         if (m.Thread == null)
         {
             m.Bind();
+        }
+        else
+        {
+            AsyncPreempt.Register(m.Slot);
         }
 
         M.Current = m;

@@ -95,7 +95,10 @@ internal static unsafe partial class Scheduler
     {
         if (g.LockedM is M locked)
         {
-            Hand(locked, p, g, inheritTime);
+            if (!ResumeStopped(locked, p, g, inheritTime))
+            {
+                Hand(locked, p, g, inheritTime);
+            }
         }
         else
         {
@@ -164,6 +167,7 @@ internal static unsafe partial class Scheduler
 
         p.Wire(m);
         m.P = p;
+        m.Slot->PState = p.StateWord;
     }
 
     private static P ReleaseP(M m)

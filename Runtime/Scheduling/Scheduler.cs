@@ -68,6 +68,7 @@ internal static unsafe partial class Scheduler
             s_stealOrder = new StealOrder(all.Length);
             RunQ.Lock.Unlock();
             StackGuard.StartStress();
+            AsyncPreempt.Start(SysMon.Note);
             SysMon.Start();
             Volatile.Write(ref s_started, 1);
         }
@@ -88,19 +89,41 @@ internal static unsafe partial class Scheduler
     internal static G NewProc(Action entry)
     {
         EnsureStarted();
-        G g = new(Interlocked.Increment(ref s_goid), M.Current?.CurG?.Id ?? 0, entry);
+        M? m = AcquireM();
+        G g = new(Interlocked.Increment(ref s_goid), m?.CurG?.Id ?? 0, entry);
         AllGs.Add(g);
         g.CasStatus(GStatus.Idle, GStatus.Runnable);
         Submit(g, next: true);
+        ReleaseM(m);
         return g;
+    }
+
+    /// <summary>Keeps a signal from stopping the caller between two steps that belong together (Go: acquirem).</summary>
+    private static M? AcquireM()
+    {
+        M? m = M.Current;
+        if (m != null)
+        {
+            m.Slot->Locks++;
+        }
+
+        return m;
+    }
+
+    private static void ReleaseM(M? m)
+    {
+        if (m != null)
+        {
+            m.Slot->Locks--;
+        }
     }
 
     /// <summary>One round of the scheduler: finds a goroutine for this M's P and returns it once this M is the one to run it.</summary>
     private static G Schedule(M m, out bool inheritTime)
     {
-        if (m.Locks != 0)
+        if (m.Slot->Locks != 0)
         {
-            RuntimePanic.Throw($"schedule: m{m.Id} holds {m.Locks} locks, want 0");
+            RuntimePanic.Throw($"schedule: m{m.Id} holds {m.Slot->Locks} locks, want 0");
         }
 
         while (true)
@@ -204,6 +227,8 @@ internal static unsafe partial class Scheduler
     private static void EndM(M m)
     {
         HandOffP(ReleaseP(m));
+        AsyncPreempt.Unregister(m.Slot);
+        SchedTrace.Keep(m);
         AllMs.Remove(m);
         M.Current = null;
     }

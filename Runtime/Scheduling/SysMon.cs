@@ -8,14 +8,17 @@ internal struct SysMonTick
     internal uint SchedTick;
     internal uint SyscallTick;
     internal long NativeSince;
+    internal int NativeCollections;
     internal Request Request;
 }
 
-/// <summary>A request to stop that sysmon made, and when.</summary>
+/// <summary>A request to stop that sysmon made, when, and when a signal may follow it.</summary>
 internal struct Request
 {
     internal G? Asked;
     internal long Since;
+    internal long NextSignal;
+    internal long SignalDelay;
 }
 
 /// <summary>
@@ -45,10 +48,18 @@ internal static class SysMon
     /// </summary>
     private const long RetakeNs = 20_000;
 
-    private static readonly Note s_note = new();
-    private static readonly Action<M> s_watchLost = WatchLost;
-    private static long s_lostNow;
-    private static long s_lostNext;
+    /// <summary>How soon a signal is repeated that met native or unknown code, and how late at most.</summary>
+    private const long MinSignalDelayNs = 100_000;
+    private const long MaxSignalDelayNs = 2_000_000;
+
+    /// <summary>Where sysmon sleeps. A thread that a signal has stopped wakes it.</summary>
+    internal static readonly Note Note = new();
+
+    private static readonly Action<M> s_findWithoutP = FindWithoutP;
+    private static readonly List<M> s_withoutP = new(64);
+    private static long s_watchNow;
+    private static long s_watchNext;
+    private static bool s_maySend;
     private static long s_nextWake = long.MaxValue;
     private static int s_overdue;
     private static int s_deepSleep;
@@ -65,7 +76,7 @@ internal static class SysMon
     /// <summary>Makes sysmon look now.</summary>
     internal static void Poke()
     {
-        s_note.Wakeup();
+        Note.Wakeup();
         CpuAlarm.Wakeup();
     }
 
@@ -122,14 +133,21 @@ internal static class SysMon
         {
             Rounds++;
             long now = Clock.Now();
+            s_maySend = AsyncPreempt.MaySend(now) && Volatile.Read(ref Scheduler.StoppedCount) < Settings.MaxStopped;
             long next = FireTimers(now);
             next = Math.Min(next, Retake(now, out bool retook));
-            if (Volatile.Read(ref Scheduler.LostCount) != 0)
+            if (Volatile.Read(ref Scheduler.LostCount) != 0 || Volatile.Read(ref Scheduler.StoppedCount) != 0)
             {
-                s_lostNow = now;
-                s_lostNext = long.MaxValue;
-                AllMs.ForEach(s_watchLost);
-                next = Math.Min(next, s_lostNext);
+                s_watchNow = now;
+                s_watchNext = long.MaxValue;
+                AllMs.ForEach(s_findWithoutP);
+                foreach (M m in s_withoutP)
+                {
+                    WatchWithoutP(m);
+                }
+
+                s_withoutP.Clear();
+                next = Math.Min(next, s_watchNext);
             }
 
             next = Math.Min(next, AdoptionTick.Round(now));
@@ -164,11 +182,11 @@ internal static class SysMon
         long deadline = wake == long.MaxValue ? -1 : wake;
         if (deep && stillDeep)
         {
-            CpuAlarm.Sleep(s_note, AdoptionTick.CpuUntilBusy, deadline);
+            CpuAlarm.Sleep(Note, AdoptionTick.CpuUntilBusy, deadline);
         }
         else if (stillDeep)
         {
-            s_note.Sleep(deadline);
+            Note.Sleep(deadline);
         }
 
         // While a round runs every new deadline pokes: the round may already have passed the place where it would see it.
@@ -225,6 +243,14 @@ internal static class SysMon
         foreach (P p in Scheduler.AllP)
         {
             PStatus status = p.Status;
+            if (status == PStatus.Preempted && p.M is M stopped)
+            {
+                Scheduler.PreemptPark(p, stopped);
+                p.Seen = default;
+                retook = true;
+                continue;
+            }
+
             if (p.M is not M m || (status != PStatus.Running && status != PStatus.Syscall))
             {
                 p.Seen = default;
@@ -249,11 +275,19 @@ internal static class SysMon
                 if (seen.NativeSince == 0)
                 {
                     seen.NativeSince = now;
+                    seen.NativeCollections = GC.CollectionCount(0);
                     next = Math.Min(next, waits ? now + RetakeNs : long.MaxValue);
                 }
                 else if (now - seen.NativeSince >= (waits ? RetakeNs : MaxDelayNs))
                 {
-                    retook |= Take(p, m, status);
+                    if (status == PStatus.Running && now < p.SliceStart + Settings.SliceNs && !IsBlocked(m, ref seen))
+                    {
+                        next = Math.Min(next, now + Math.Max(RetakeNs, (now - seen.NativeSince) / 2));
+                    }
+                    else
+                    {
+                        retook |= Take(p, m, status);
+                    }
                 }
 
                 continue;
@@ -261,7 +295,7 @@ internal static class SysMon
 
             seen.NativeSince = 0;
             long end = p.SliceStart + Settings.SliceNs;
-            if (now < end)
+            if (now < end && !Scheduler.WorldStopping)
             {
                 next = Math.Min(next, end);
             }
@@ -272,6 +306,7 @@ internal static class SysMon
             else
             {
                 next = Math.Min(next, Ask(m.CurG, GStatus.Running, ref seen.Request, now));
+                next = Math.Min(next, AskBySignal(m, ref seen.Request, now));
             }
         }
 
@@ -309,8 +344,45 @@ internal static class SysMon
         }
 
         Scheduler.Mark(g, status);
-        request = new Request { Asked = g, Since = now };
+        request = new Request { Asked = g, Since = now, NextSignal = now + Settings.PreemptGraceNs, SignalDelay = MinSignalDelayNs };
         return now + GraceNs;
+    }
+
+    /// <summary>
+    /// The request was not answered at a check: a signal follows, and is repeated while it meets code in which a thread can't
+    /// be stopped. Returns when to look next.
+    /// </summary>
+    private static long AskBySignal(M m, ref Request request, long now)
+    {
+        if (!s_maySend)
+        {
+            return long.MaxValue;
+        }
+
+        if (now >= request.NextSignal)
+        {
+            Scheduler.PreemptM(m, now);
+            request.NextSignal = now + request.SignalDelay;
+            request.SignalDelay = Math.Min(request.SignalDelay * 2, MaxSignalDelayNs);
+        }
+
+        return request.NextSignal;
+    }
+
+    /// <summary>
+    /// Whether a thread in native code waits for something. One that compiles a method, say, or waits only for a collection to
+    /// end, may keep its P for the rest of its slice: taking it would have more threads running than there are Ps.
+    /// </summary>
+    private static bool IsBlocked(M m, ref SysMonTick seen)
+    {
+        int collections = GC.CollectionCount(0);
+        if (collections != seen.NativeCollections)
+        {
+            seen.NativeCollections = collections;
+            return false;
+        }
+
+        return !ThreadMode.IsRunnable(m.Tid);
     }
 
     private static bool Take(P p, M m, PStatus status)
@@ -329,23 +401,61 @@ internal static class SysMon
         return taken;
     }
 
-    /// <summary>A goroutine that came back from native code without a P: make it stop at its next check and queue for one.</summary>
-    private static void WatchLost(M m)
+    // What follows takes locks that come before AllMs'.
+    private static void FindWithoutP(M m)
     {
+        if (m.IsStopped || m.CurG is { LostP: true })
+        {
+            s_withoutP.Add(m);
+        }
+    }
+
+    /// <summary>
+    /// A goroutine that runs without a P, since it came back from native code or since a collection let it go from the signal
+    /// handler: make it stop at its next check, and park the latter kind again.
+    /// </summary>
+    private static void WatchWithoutP(M m)
+    {
+        GStatus status = Scheduler.WasReleased(m) ? GStatus.Runnable : GStatus.Syscall;
         G? g = m.CurG;
-        if (g == null || !g.LostP || g.Status != GStatus.Syscall)
+        if (g == null || m.Dead || g.Status != status || (status == GStatus.Syscall && !g.LostP))
         {
             return;
         }
 
-        if (!IsInNativeCode(m))
+        if (IsInNativeCode(m))
         {
-            s_lostNext = Math.Min(s_lostNext, Ask(g, GStatus.Syscall, ref m.LostRequest, s_lostNow));
+            if (m.LostRequest.Asked != null)
+            {
+                Scheduler.LowerPoll(g);
+                m.LostRequest = default;
+            }
+
+            return;
         }
-        else if (m.LostRequest.Asked != null)
+
+        s_watchNext = Math.Min(s_watchNext, Ask(g, status, ref m.LostRequest, s_watchNow));
+        if (!s_maySend)
         {
-            Scheduler.LowerPoll(g);
-            m.LostRequest = default;
+            return;
+        }
+
+        if (status == GStatus.Runnable)
+        {
+            if (Scheduler.MayPark(m, s_watchNow))
+            {
+                Scheduler.PreemptM(m, s_watchNow);
+            }
+
+            s_watchNext = Math.Min(s_watchNext, m.Repark.Next);
+        }
+        else if (s_watchNow >= m.LostRequest.NextSignal && Scheduler.QueueLost(m, s_watchNow))
+        {
+            Scheduler.PreemptM(m, s_watchNow);
+        }
+        else
+        {
+            s_watchNext = Math.Min(s_watchNext, m.LostRequest.NextSignal);
         }
     }
 }

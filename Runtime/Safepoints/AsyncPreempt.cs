@@ -1,0 +1,153 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ILPreempt.Runtime.Loading;
+using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Scheduling;
+
+namespace ILPreempt.Runtime;
+
+/// <summary>
+/// The door to the native helper (native/preempt.c), which stops threads by a signal. Where it can't be used (no helper, another
+/// system, CoreCLR's thread flag not found, a debugger, somebody else's signal) goroutines are stopped at checks only; Reason
+/// then says why.
+/// </summary>
+internal static unsafe class AsyncPreempt
+{
+    /// <summary>How often a debugger is looked for.</summary>
+    private const long LookAgainNs = 100_000_000;
+
+    /// <summary>How often the map of code may be read again. Reading it takes about 0.3 ms.</summary>
+    private const long ReadAgainNs = 10_000_000;
+
+    private static delegate* unmanaged<MSlot*, void> s_register;
+    private static delegate* unmanaged<MSlot*, void> s_unregister;
+    private static delegate* unmanaged<MSlot*, int> s_preempt;
+    private static delegate* unmanaged<MSlot*, void> s_resume;
+    private static delegate* unmanaged<int> s_readCodeMaps;
+    private static bool s_enabled;
+    private static bool s_debugged;
+    private static long s_nextLook;
+    private static long s_nextMaps;
+
+    /// <summary>Whether signals may be sent. Changes to false for good when the signal turns out to be somebody else's.</summary>
+    internal static bool Enabled => Volatile.Read(ref s_enabled);
+
+    /// <summary>Why goroutines are stopped at checks only; null while signals are used.</summary>
+    internal static string? Reason { get; private set; } = "the scheduler has not started";
+
+    /// <summary>Loads the helper and installs its handler, once.</summary>
+    /// <param name="sysmon">The note that a stopped thread wakes.</param>
+    internal static void Start(Note sysmon)
+    {
+        Reason = TryStart(sysmon);
+        Volatile.Write(ref s_enabled, Reason == null);
+        if (Reason != null)
+        {
+            HostLog.Write($"goroutines are stopped at checks only: {Reason}");
+        }
+    }
+
+    private static string? TryStart(Note sysmon)
+    {
+        if (!Settings.AsyncPreempt)
+        {
+            return "ILPREEMPT_ASYNCPREEMPT=0";
+        }
+
+        if (!OperatingSystem.IsLinux())
+        {
+            return "signals are used on Linux only";
+        }
+
+        if (!ThreadMode.Known)
+        {
+            return "this CoreCLR does not tell which of its threads run managed code";
+        }
+
+        string folder = Launch.IsHosted ? Launch.HostFolder : Path.GetDirectoryName(typeof(AsyncPreempt).Assembly.Location) ?? "";
+        string path = Path.Combine(folder, "libilpreempt.so");
+        if (!NativeLibrary.TryLoad(path, out nint library))
+        {
+            return File.Exists(path)
+                ? $"{path} cannot be loaded"
+                : $"there is no {path} (it is built where the product is built, with the system's C compiler)";
+        }
+
+        var size = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "ilp_slot_size");
+        if (size() != sizeof(MSlot))
+        {
+            return $"{path} belongs to another version";
+        }
+
+        s_register = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_register");
+        s_unregister = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_unregister");
+        s_preempt = (delegate* unmanaged<MSlot*, int>)NativeLibrary.GetExport(library, "ilp_preempt");
+        s_resume = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_resume");
+        s_readCodeMaps = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "ilp_read_code_maps");
+
+        // With W^X, CoreCLR's default, jitted code is in a memory file that has a name; without it in nameless memory.
+        bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
+        var install = (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(library, "ilp_install");
+        int error = install(Settings.PreemptSignal, sysmon.Word, anonymous ? 1 : 0);
+        return error == 0 ? null : $"signal {Settings.PreemptSignal} cannot be used: error {-error}";
+    }
+
+    /// <summary>The calling thread becomes <paramref name="slot"/>'s.</summary>
+    internal static void Register(MSlot* slot)
+    {
+        if (s_register != null)
+        {
+            s_register(slot);
+        }
+    }
+
+    /// <summary>The calling thread stops being an M. No signal reaches it after that.</summary>
+    internal static void Unregister(MSlot* slot)
+    {
+        if (s_unregister != null)
+        {
+            s_unregister(slot);
+        }
+    }
+
+    /// <summary>Sends the signal unless one is in flight (Go: preemptM). sysmon only.</summary>
+    internal static void Send(MSlot* slot)
+    {
+        if (s_preempt(slot) == -2)
+        {
+            Reason = $"the program uses signal {Settings.PreemptSignal} itself (ILPREEMPT_SIGNAL chooses another)";
+            Volatile.Write(ref s_enabled, false);
+            HostLog.Write($"goroutines are stopped at checks only: {Reason}");
+        }
+    }
+
+    /// <summary>Wakes the thread in its handler, if it is still there.</summary>
+    internal static void Resume(MSlot* slot) => s_resume(slot);
+
+    /// <summary>Whether sysmon may send signals in this round; looks for a debugger now and then.</summary>
+    internal static bool MaySend(long now)
+    {
+        if (!Enabled)
+        {
+            return false;
+        }
+
+        if (now >= s_nextLook)
+        {
+            s_nextLook = now + LookAgainNs;
+            s_debugged = Debugger.IsAttached;
+        }
+
+        return !s_debugged;
+    }
+
+    /// <summary>A thread was interrupted in code that the map does not know: it may have been compiled since the map was read.</summary>
+    internal static void ReadCodeMaps(long now)
+    {
+        if (now >= s_nextMaps)
+        {
+            s_nextMaps = now + ReadAgainNs;
+            s_readCodeMaps();
+        }
+    }
+}

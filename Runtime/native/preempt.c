@@ -1,0 +1,447 @@
+// Asynchronous preemption: stops a thread that runs managed code and never meets a check (Go: preempt.go, signal_unix.go).
+//
+// A managed frame can't be made to call anything at an arbitrary instruction: the collector would not find its roots. So the
+// thread stops where the signal found it, inside the handler: the kernel's signal frame holds its registers, and it waits in
+// sigtimedwait for one of two signals.
+//   - Ours, sent by whoever gives its goroutine a P again: it returns and goes on.
+//   - CoreCLR's activation signal (SIGRTMIN): the runtime wants to suspend it, for a collection, a profiler or a debugger. It
+//     sends that signal to itself once more, where it stays blocked, and returns: sigreturn unblocks it exactly on the managed
+//     instruction, as if it had never been parked. The thread then runs on without a P until it is parked again.
+// Both signals are blocked in the handler, so neither can be lost between a look at a word and the wait.
+// Rejected: waiting on a futex. CoreCLR installs its handler with SA_RESTART, so a futex wait without a timeout is restarted
+// after it and the first collection freezes the process; one with a timeout returns, but the activation was spent on a native
+// instruction and the collector has to send another.
+//
+// Nothing here takes a lock, allocates or calls the dynamic linker (linked with -z now, thread-local storage is initial-exec).
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+// P's state word: status in the low byte, owner's M id above. The same numbers as PStatus in P.cs.
+#define P_RUNNING 1
+#define P_PREEMPTED 6
+
+// Two frames as large as the kernel's and CoreCLR's own for an activation, with room to spare.
+#define STACK_ROOM (64 * 1024)
+
+// The rule of NoPreempt.cs: code less than this above the mark belongs to the marked frame.
+#define SAME_FRAME 512
+
+// Who decides about a stopped goroutine; the same numbers as StopState in MSlot.cs.
+enum { STOP_NONE, STOP_STOPPED, STOP_RESUMING, STOP_WAITING };
+
+// Where the thread is; the same numbers as HandlerState in MSlot.cs.
+enum { HANDLER_OUT, HANDLER_PARKED, HANDLER_RESUME };
+
+// Why a request was refused; the same order as AsyncRefusal in MSlot.cs.
+enum { IN_NATIVE, IN_UNKNOWN_CODE, IN_RUNTIME, IN_REGION, ON_SHORT_STACK, WITH_GC_MASKED, REFUSALS };
+
+// One per M. The layout is that of MSlot.cs.
+struct m_slot {
+    _Atomic int32_t tid;            // 0 when no thread is registered
+    int32_t id;                     // M.Id
+    _Atomic int32_t signal_pending; // 1 while a signal of ours is in flight: at most one per M
+    _Atomic int32_t sending;        // 1 while a sender is between its look at tid and its tgkill
+    _Atomic int32_t stop;
+    _Atomic int32_t handler;
+    volatile int32_t locks;         // M.Locks: not stopped while above zero
+    int32_t last_refusal;
+    volatile uint64_t no_preempt_mark;
+    _Atomic int64_t *volatile p_state;
+    volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code
+    uint64_t stack_low, stack_high;
+    volatile int64_t preempt_gen;   // signals answered, whatever the answer
+    volatile int64_t parks, released;
+    volatile int64_t refused[REFUSALS];
+    uint64_t registers[34];         // x64: the kernel's gregs; arm64: x0 to x30, sp, pc. For debuggers
+};
+
+static __thread struct m_slot *t_slot __attribute__((tls_model("initial-exec")));
+
+static int s_signal;
+static int s_gc_signal;
+static pid_t s_pid;
+static uint32_t *s_sysmon;          // the word sysmon sleeps on, as Note.cs uses it
+static struct sigaction s_before;   // whose signal it was before
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Which addresses are managed code. "In no library" is not enough: the copied write barrier and foreign JIT compilers are
+// in none. Two tables; the reader checks that the one it used was not rewritten meanwhile.
+
+#define MAX_RANGES 8192
+struct range { uintptr_t low, high; };
+struct table { _Atomic uint32_t count; struct range ranges[MAX_RANGES]; };
+static struct table s_tables[2];
+static _Atomic uint32_t s_version;  // the table in use is s_tables[version & 1]
+static int s_anonymous;             // W^X is off: jitted code is in plain anonymous memory
+
+static int IsManagedCode(uintptr_t pc)
+{
+    uint32_t version = atomic_load(&s_version);
+    const struct table *t = &s_tables[version & 1];
+    uint32_t low = 0, high = atomic_load(&t->count);
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (pc >= t->ranges[middle].high) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    int found = low < atomic_load(&t->count) && pc >= t->ranges[low].low;
+    return found && atomic_load(&s_version) == version;
+}
+
+static int EndsWith(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && memcmp(text + n - k, end, k) == 0;
+}
+
+static const char *Hex(const char *s, uintptr_t *value)
+{
+    uintptr_t v = 0;
+    for (;; s++) {
+        if (*s >= '0' && *s <= '9') {
+            v = v * 16 + (uintptr_t)(*s - '0');
+        } else if (*s >= 'a' && *s <= 'f') {
+            v = v * 16 + (uintptr_t)(*s - 'a' + 10);
+        } else {
+            *value = v;
+            return s;
+        }
+    }
+}
+
+// One line of /proc/self/maps: "low-high perms offset dev inode   path".
+static void AddRange(struct table *t, uint32_t *count, const char *line)
+{
+    struct range r;
+    const char *s = Hex(line, &r.low);
+    if (*s != '-') {
+        return;
+    }
+    s = Hex(s + 1, &r.high);
+    if (strlen(s) < 6 || s[3] != 'x') {
+        return;
+    }
+    const char *path = s + 5;
+    for (int field = 0; field < 3 && *path; field++) {
+        while (*path && *path != ' ') {
+            path++;
+        }
+        while (*path == ' ') {
+            path++;
+        }
+    }
+    int managed = strstr(path, "doublemapper") != NULL || EndsWith(path, ".dll") || (s_anonymous && *path == 0);
+    if (!managed) {
+        return;
+    }
+    if (*count > 0 && t->ranges[*count - 1].high == r.low) {
+        t->ranges[*count - 1].high = r.high;
+    } else if (*count < MAX_RANGES) {
+        t->ranges[(*count)++] = r;
+    }
+}
+
+// Reads the map of memory anew. Called by one thread at a time (sysmon). Returns the number of ranges, or -errno.
+EXPORT int ilp_read_code_maps(void)
+{
+    static char buffer[64 * 1024];
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    uint32_t version = atomic_load(&s_version) + 1;
+    struct table *t = &s_tables[version & 1];
+    uint32_t count = 0;
+    size_t have = 0;
+    for (;;) {
+        ssize_t n = read(fd, buffer + have, sizeof buffer - 1 - have);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        have += n > 0 ? (size_t)n : 0;
+        char *line = buffer, *end;
+        while ((end = memchr(line, '\n', have - (size_t)(line - buffer))) != NULL) {
+            *end = 0;
+            AddRange(t, &count, line);
+            line = end + 1;
+        }
+        have -= (size_t)(line - buffer);
+        memmove(buffer, line, have);
+        if (n <= 0) {
+            break;
+        }
+    }
+    close(fd);
+    atomic_store(&t->count, count);
+    atomic_store(&s_version, version);
+    return (int)count;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The stop.
+
+static int SendTo(pid_t tid, int signal)
+{
+    return (int)syscall(SYS_tgkill, s_pid, tid, signal);
+}
+
+static void WakeSysmon(void)
+{
+    if (__atomic_exchange_n(s_sysmon, 1, __ATOMIC_SEQ_CST) == 0) {
+        syscall(SYS_futex, s_sysmon, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+static uintptr_t ProgramCounter(const ucontext_t *c)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
+#else
+    return (uintptr_t)c->uc_mcontext.pc;
+#endif
+}
+
+static uintptr_t StackPointer(const ucontext_t *c)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)c->uc_mcontext.gregs[REG_RSP];
+#else
+    return (uintptr_t)c->uc_mcontext.sp;
+#endif
+}
+
+static void SaveRegisters(struct m_slot *m, const ucontext_t *c)
+{
+#if defined(__x86_64__)
+    memcpy(m->registers, c->uc_mcontext.gregs, sizeof c->uc_mcontext.gregs);
+#else
+    memcpy(m->registers, c->uc_mcontext.regs, sizeof c->uc_mcontext.regs);
+    m->registers[31] = c->uc_mcontext.sp;
+    m->registers[32] = c->uc_mcontext.pc;
+#endif
+}
+
+// Waits for one of the two signals; returns its number, or 0 to look again.
+static int WaitFor(const sigset_t *set)
+{
+    struct timespec minute = { 60, 0 };
+    long got = syscall(SYS_rt_sigtimedwait, set, NULL, &minute, 8);
+    return got > 0 ? (int)got : 0;
+}
+
+// The thread is parked (Go: asyncPreempt). `handler` is PARKED; whoever changes it decides how the wait ends.
+static void AsyncPreempt(struct m_slot *m)
+{
+    sigset_t both, ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, s_signal);
+    both = ours;
+    sigaddset(&both, s_gc_signal);
+    m->parks++;
+    for (;;) {
+        int got = WaitFor(&both);
+        if (got == s_signal) {
+            if (atomic_load(&m->handler) == HANDLER_RESUME) {
+                break;
+            }
+            atomic_store(&m->signal_pending, 0); // a request that crossed with the park
+        } else if (got == s_gc_signal) {
+            SendTo(atomic_load(&m->tid), s_gc_signal);
+            int32_t parked = HANDLER_PARKED;
+            if (atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_OUT)) {
+                m->released++;
+                WakeSysmon();
+                return;
+            }
+            // It is resumed at the same time; that signal is sent or about to be, and would find no request.
+            while (WaitFor(&ours) != s_signal) {
+            }
+            break;
+        }
+    }
+    atomic_store(&m->handler, HANDLER_OUT);
+}
+
+// Whether a thread that was interrupted there may stay there for long (Go: isAsyncSafePoint). -1: yes; else why not.
+static int IsAsyncSafePoint(const struct m_slot *m, const ucontext_t *c)
+{
+    uintptr_t sp = StackPointer(c), here = (uintptr_t)__builtin_frame_address(0);
+    if (m->gc_disabled == NULL || *m->gc_disabled == 0) {
+        return IN_NATIVE;
+    }
+    if (sigismember(&c->uc_sigmask, s_gc_signal)) {
+        return WITH_GC_MASKED;
+    }
+    if (m->locks != 0) {
+        return IN_RUNTIME;
+    }
+    if (m->no_preempt_mark != 0 && sp < m->no_preempt_mark + SAME_FRAME) {
+        return IN_REGION;
+    }
+    if (here < m->stack_low + STACK_ROOM || here >= m->stack_high) {
+        return ON_SHORT_STACK; // or on the alternate stack, if somebody re-installed the handler with SA_ONSTACK
+    }
+    return IsManagedCode(ProgramCounter(c)) ? -1 : IN_UNKNOWN_CODE;
+}
+
+// Stops the thread if its P can be taken from it (first stop), or if it is stopped already and was let go for a
+// collection (parking again). -1: it was stopped and goes on now; else why not.
+static int Stop(struct m_slot *m, const ucontext_t *c)
+{
+    int32_t stop = atomic_load(&m->stop);
+    if (stop != STOP_NONE && stop != STOP_STOPPED) {
+        return IN_RUNTIME;
+    }
+    SaveRegisters(m, c);
+    atomic_store(&m->handler, HANDLER_PARKED);
+    if (stop == STOP_NONE) {
+        // Before the P changes hands: once it has, this thread must find itself stopped wherever it looks.
+        atomic_store(&m->stop, STOP_STOPPED);
+        int64_t running = ((int64_t)m->id << 8) | P_RUNNING;
+        _Atomic int64_t *p = m->p_state;
+        if (p == NULL || !atomic_compare_exchange_strong(p, &running, ((int64_t)m->id << 8) | P_PREEMPTED)) {
+            atomic_store(&m->stop, STOP_NONE);
+            atomic_store(&m->handler, HANDLER_OUT);
+            return IN_RUNTIME;
+        }
+        atomic_store(&m->signal_pending, 0);
+        WakeSysmon();
+        AsyncPreempt(m);
+        return -1;
+    }
+
+    // Pairs with ilp_resume: the resumer leaves STOPPED, then looks at `handler`; this stored `handler`, then looks at `stop`.
+    atomic_store(&m->signal_pending, 0);
+    int32_t parked = HANDLER_PARKED;
+    if (atomic_load(&m->stop) == STOP_STOPPED || !atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_OUT)) {
+        AsyncPreempt(m);
+    }
+    return -1;
+}
+
+// Not ours: whoever had the signal before gets it.
+static void Forward(int signal, siginfo_t *info, void *context)
+{
+    if (s_before.sa_flags & SA_SIGINFO) {
+        s_before.sa_sigaction(signal, info, context);
+    } else if (s_before.sa_handler != SIG_DFL && s_before.sa_handler != SIG_IGN) {
+        s_before.sa_handler(signal);
+    }
+}
+
+static void DoSigPreempt(int signal, siginfo_t *info, void *context)
+{
+    int error = errno;
+    struct m_slot *m = t_slot;
+    if (info->si_code != SI_TKILL || info->si_pid != s_pid) {
+        Forward(signal, info, context);
+    } else if (m != NULL && atomic_load(&m->signal_pending)) {
+        // A refused request is not queued: the mark stays, and sysmon asks again.
+        int why = IsAsyncSafePoint(m, context);
+        if (why < 0) {
+            why = Stop(m, context);
+        }
+        if (why >= 0) {
+            m->last_refusal = why;
+            m->refused[why]++;
+            atomic_store(&m->signal_pending, 0);
+        }
+        m->preempt_gen++;
+    }
+    errno = error;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// For the scheduler.
+
+// Installs the handler. `sysmon` is the word of its Note. Returns 0 or -errno.
+EXPORT int ilp_install(int signal, uint32_t *sysmon, int anonymous)
+{
+    s_gc_signal = SIGRTMIN;
+    s_pid = getpid();
+    s_sysmon = sysmon;
+    s_anonymous = anonymous;
+    struct sigaction ours;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = DoSigPreempt;
+    ours.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&ours.sa_mask);
+    sigaddset(&ours.sa_mask, s_gc_signal);
+    struct sigaction before;
+    if (sigaction(signal, NULL, &before) != 0) {
+        return -errno;
+    }
+    s_before = before;
+    s_signal = signal;
+    return sigaction(signal, &ours, NULL) == 0 ? 0 : -errno;
+}
+
+// The calling thread is `m` from here on.
+EXPORT void ilp_register(struct m_slot *m)
+{
+    t_slot = m;
+    atomic_store(&m->tid, (int32_t)syscall(SYS_gettid));
+}
+
+// The calling thread is no M any more. Returns when no signal can reach it.
+EXPORT void ilp_unregister(struct m_slot *m)
+{
+    t_slot = NULL;
+    atomic_store(&m->tid, 0);
+    while (atomic_load(&m->sending)) { // pairs with ilp_preempt
+    }
+}
+
+// Asks the thread to stop (Go: preemptM). 1: sent; 0: parked, or one is in flight; -1: no thread; -2: the signal is
+// somebody else's now.
+EXPORT int ilp_preempt(struct m_slot *m)
+{
+    struct sigaction now;
+    if (sigaction(s_signal, NULL, &now) != 0 || now.sa_sigaction != DoSigPreempt) {
+        return -2;
+    }
+    int32_t none = 0;
+    if (atomic_load(&m->handler) != HANDLER_OUT || !atomic_compare_exchange_strong(&m->signal_pending, &none, 1)) {
+        return 0;
+    }
+    atomic_store(&m->sending, 1);
+    int32_t tid = atomic_load(&m->tid);
+    int sent = tid != 0 && SendTo(tid, s_signal) == 0;
+    atomic_store(&m->sending, 0);
+    if (!sent) {
+        atomic_store(&m->signal_pending, 0);
+    }
+    return sent ? 1 : -1;
+}
+
+// Ends the park, if the thread is still in it. The caller has taken the M out of STOPPED before.
+EXPORT void ilp_resume(struct m_slot *m)
+{
+    int32_t parked = HANDLER_PARKED;
+    if (atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_RESUME)) {
+        SendTo(atomic_load(&m->tid), s_signal);
+    }
+}
+
+// For a check of the layout at start-up.
+EXPORT int ilp_slot_size(void)
+{
+    return (int)sizeof(struct m_slot);
+}
