@@ -58,11 +58,12 @@ internal static class ColdTwin
     /// <summary>Adds the twin of a nest of loops.</summary>
     /// <param name="editor">The method.</param>
     /// <param name="nest">The outermost loop.</param>
-    /// <param name="loops">All loops of the nest, the outermost included.</param>
+    /// <param name="loops">The loops of the nest that have a check.</param>
+    /// <param name="goOn">For each, where it goes on if the word is down again.</param>
     /// <param name="poll">Makes a read of the poll word.</param>
     /// <param name="check">Makes the check of one loop in the twin, given the map of its variables.</param>
     /// <returns>For each loop, where its own check has to go when the poll word is up.</returns>
-    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, Func<Instruction[]> poll, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
+    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, IReadOnlyList<Instruction> goOn, Func<Instruction[]> poll, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
     {
         Dictionary<Variable, Variable> shadows = Shadows(editor, nest, out HashSet<Variable> stored);
         Liveness liveness = Liveness.Of(editor, shadows.Keys);
@@ -128,7 +129,7 @@ internal static class ColdTwin
             for (int again = 0; again < PollsAtEntry; again++)
             {
                 twin.AddRange(poll());
-                twin.Add(Instruction.Create(OpCodes.Brfalse, editor.Code[loops[i].Head]));
+                twin.Add(Instruction.Create(OpCodes.Brfalse, goOn[i]));
             }
 
             foreach ((Variable original, Variable shadow) in shadows)
@@ -322,9 +323,7 @@ internal static class ColdTwin
             }
             else
             {
-                body[i] = Instruction.Create(OpCodes.Nop);
-                body[i].OpCode = editor.Code[index].OpCode;
-                body[i].Operand = editor.Code[index].Operand;
+                body[i] = MethodEditor.Copy(editor.Code[index]);
             }
         }
 

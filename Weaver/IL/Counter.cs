@@ -5,7 +5,7 @@ namespace ILPreempt.Weaver.IL;
 
 /// <summary>The one variable that a counted loop steps by a constant in every round.</summary>
 /// <param name="Variable">The variable.</param>
-/// <param name="Step">Absolute value of the constant; never 0.</param>
+/// <param name="Step">The constant; never 0, negative when the loop counts down.</param>
 /// <param name="IsInt32">Whether it is 32 bits wide; else its low half must be taken first.</param>
 /// <param name="Store">Index of the instruction that stores the stepped value.</param>
 internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int Store)
@@ -37,6 +37,9 @@ internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int St
         return null;
     }
 
+    /// <summary>Whether the variable is a signed 32-bit integer.</summary>
+    public bool IsSigned32 => Variable.Type.MetadataType == MetadataType.Int32;
+
     // ldloc i; [dup;] ldc c; [conv;] add|sub; stloc i
     private static int? StepOf(MethodEditor editor, int store, Variable variable, out int start)
     {
@@ -48,6 +51,7 @@ internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int St
             return null;
         }
 
+        bool isMinus = code[at].OpCode.Code is Code.Sub or Code.Sub_Ovf or Code.Sub_Ovf_Un;
         at--;
         if (code[at].OpCode.Code is Code.Conv_I or Code.Conv_U or Code.Conv_I8 or Code.Conv_U8)
         {
@@ -66,10 +70,11 @@ internal sealed record Counter(Variable Variable, int Step, bool IsInt32, int St
         }
 
         start = at;
-        return Variable.Loaded(editor, at)?.Equals(variable) == true ? (int)Math.Abs(constant) : null;
+        return Variable.Loaded(editor, at)?.Equals(variable) == true ? (int)(isMinus ? -constant : constant) : null;
     }
 
-    private static long? Constant(Instruction instruction) => instruction.OpCode.Code switch
+    /// <summary>The integer that an instruction pushes, if it pushes a constant.</summary>
+    public static long? Constant(Instruction instruction) => instruction.OpCode.Code switch
     {
         >= Code.Ldc_I4_M1 and <= Code.Ldc_I4_8 => instruction.OpCode.Code - Code.Ldc_I4_0,
         Code.Ldc_I4_S => (sbyte)instruction.Operand,

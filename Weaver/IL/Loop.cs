@@ -10,6 +10,30 @@ internal sealed record Loop(int Head, List<int> Sources)
     /// <summary>The last instruction that jumps back.</summary>
     public int Last => Sources[^1];
 
+    /// <summary>Whether no other loop begins in it, nor ends in it.</summary>
+    public bool IsInnermost(List<Loop> loops) =>
+        !loops.Exists(l => (l.Head > Head && l.Head <= Last) || (l.Head < Head && l.Last >= Head && l.Last < Last));
+
+    public bool HasSwitch(MethodEditor editor) => Array.Exists(editor.Code[Head..Last], i => i.OpCode.Code == Code.Switch);
+
+    /// <summary>A copy of its code. Jumps within the loop stay within the copy, except those to the head.</summary>
+    /// <param name="editor">The method.</param>
+    /// <param name="head">Where the jumps to the head go; null for the copy's own.</param>
+    public Instruction[] Copy(MethodEditor editor, Instruction? head = null)
+    {
+        Instruction[] copy = Array.ConvertAll(editor.Code[Head..(Last + 1)], MethodEditor.Copy);
+        foreach (Instruction instruction in copy)
+        {
+            if (instruction.Operand is Instruction target)
+            {
+                int index = editor.IndexOf(target);
+                instruction.Operand = index == Head ? head ?? copy[0] : index > Head && index <= Last ? copy[index - Head] : target;
+            }
+        }
+
+        return copy;
+    }
+
     /// <summary>
     /// The stretch of code from a loop's head to the end of every loop that begins in it. Compilers jump straight into
     /// the condition of a while loop that comes first in another, so loops may overlap without one being in the other.

@@ -24,6 +24,7 @@ internal sealed class MethodEditor
     private readonly List<Instruction> _openEnds = [];
     private readonly List<Instruction> _jumpsToOriginals = [];
     private readonly Dictionary<int, Instruction> _replaced = [];
+    private readonly Dictionary<int, Instruction> _retargeted = [];
     private readonly HashSet<(ExceptionHandler, int)> _keptOutside = [];
     private readonly SortedDictionary<int, List<CopiedLine>> _copies = [];
     private readonly int[] _indexByOffset;
@@ -81,6 +82,9 @@ internal sealed class MethodEditor
 
     public void Replace(int index, Instruction instruction) => _replaced[index] = instruction;
 
+    /// <summary>Makes an original branch jump to an inserted instruction.</summary>
+    public void Retarget(int branch, Instruction inserted) => _retargeted[branch] = inserted;
+
     /// <summary>Takes the prefixes away that stand before an instruction, where one has the given code.</summary>
     public void DropPrefix(int index, Code prefix)
     {
@@ -97,7 +101,22 @@ internal sealed class MethodEditor
     public void KeepOutside(ExceptionHandler handler, int index) => _keptOutside.Add((handler, index));
 
     /// <summary>Gives code that was put after an instruction the lines of originals, in the order of that code.</summary>
-    public void CopyLines(int after, List<CopiedLine> lines) => _copies.Add(after, lines);
+    public void CopyLines(int after, List<CopiedLine> lines)
+    {
+        if (!_copies.TryAdd(after, lines))
+        {
+            _copies[after] = [.. _copies[after], .. lines];
+        }
+    }
+
+    /// <summary>An instruction of its own with the same code and operand.</summary>
+    public static Instruction Copy(Instruction instruction)
+    {
+        Instruction copy = Instruction.Create(OpCodes.Nop);
+        copy.OpCode = instruction.OpCode;
+        copy.Operand = instruction.Operand;
+        return copy;
+    }
 
     public void Commit()
     {
@@ -122,9 +141,10 @@ internal sealed class MethodEditor
             }
         }
 
-        foreach (Instruction instruction in own)
+        for (int i = 0; i < own.Length; i++)
         {
-            instruction.Operand = instruction.Operand switch
+            Instruction instruction = own[i];
+            instruction.Operand = _retargeted.TryGetValue(i, out Instruction? inserted) ? inserted : instruction.Operand switch
             {
                 Instruction target => heads[IndexOf(target)],
                 Instruction[] targets => Array.ConvertAll(targets, t => heads[IndexOf(t)]),

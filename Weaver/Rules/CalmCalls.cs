@@ -19,8 +19,8 @@ internal static class CalmCalls
         System.Delegate Combine=0 Remove=0 op_Equality=8 op_Inequality=8
         System.Type GetTypeFromHandle=2 op_Equality=1 op_Inequality=1
         System.String get_Length=1 get_Chars=3 op_Equality=0 op_Inequality=0 IsNullOrEmpty=3
-        System.Math *=20
-        System.MathF *=20
+        System.Math Abs=3 Max=3 Min=3 *=20
+        System.MathF Abs=3 Max=3 Min=3 *=20
         System.BitConverter *=0
         System.Numerics.BitOperations *=4
         System.Numerics.Vector *=6

@@ -190,7 +190,7 @@ public sealed class IlTests
             il.Emit(OpCodes.Volatile);
             il.Emit(OpCodes.Stind_I4);
             il.Emit(OpCodes.Ldloc_0);
-            il.Emit(OpCodes.Ldc_I4, 500);
+            il.Emit(OpCodes.Ldc_I4, 503);
             il.Emit(OpCodes.Blt, head);
             il.Emit(OpCodes.Ldloc_0);
         });
