@@ -12,6 +12,9 @@ internal static class HostFiles
     /// <summary>The one assembly that enters the guest.</summary>
     public static string Runtime => Path.Combine(Folder, "ILPreempt.Runtime.dll");
 
+    /// <summary>The helper that delivers preemption signals. Built where there was a C compiler.</summary>
+    public static string SignalHelper => Path.Combine(Folder, "libilpreempt.so");
+
     /// <summary>The weaver.</summary>
     public static string Weaver => Path.Combine(Folder, "ILPreempt.Weaver.dll");
 }

@@ -58,6 +58,11 @@ internal sealed class MirrorBuilder
         builder.Weave(trusted, request);
         LaunchRecord record = builder.WriteMirror(request);
         record.Write(cache, key, builder._watched);
+        if (!File.Exists(HostFiles.SignalHelper))
+        {
+            Console.Error.WriteLine($"ilpreempt: there is no {HostFiles.SignalHelper}: goroutines are stopped at checks only (said once per program).");
+        }
+
         MirrorSweeper.Sweep(cache, LaunchRecord.ShortHash(key), record.Mirror);
         return record;
     }

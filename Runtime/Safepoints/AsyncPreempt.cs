@@ -19,6 +19,10 @@ internal static unsafe class AsyncPreempt
     /// <summary>How often the map of code may be read again. Reading it takes about 0.3 ms.</summary>
     private const long ReadAgainNs = 10_000_000;
 
+    /// <summary>What is used when the program turns out to handle the signal itself: real-time signals near the middle, which few use.</summary>
+    private static readonly int[] s_spareSignals = [44, 45, 46];
+
+    private static delegate* unmanaged<int, int*, int, int> s_install;
     private static delegate* unmanaged<MSlot*, void> s_register;
     private static delegate* unmanaged<MSlot*, void> s_unregister;
     private static delegate* unmanaged<MSlot*, int> s_preempt;
@@ -29,7 +33,7 @@ internal static unsafe class AsyncPreempt
     private static long s_nextLook;
     private static long s_nextMaps;
 
-    /// <summary>Whether signals may be sent. Changes to false for good when the signal turns out to be somebody else's.</summary>
+    /// <summary>Whether signals may be sent. Changes to false for good when there is no signal that is not somebody else's.</summary>
     internal static bool Enabled => Volatile.Read(ref s_enabled);
 
     /// <summary>Why goroutines are stopped at checks only; null while signals are used.</summary>
@@ -87,9 +91,28 @@ internal static unsafe class AsyncPreempt
 
         // With W^X, CoreCLR's default, jitted code is in a memory file that has a name; without it in nameless memory.
         bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
-        var install = (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(library, "ilp_install");
-        int error = install(Settings.PreemptSignal, sysmon.Word, anonymous ? 1 : 0);
+        s_install = (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(library, "ilp_install");
+        int error = s_install(Settings.PreemptSignal, sysmon.Word, anonymous ? 1 : 0);
         return error == 0 ? null : $"signal {Settings.PreemptSignal} cannot be used: error {-error}";
+    }
+
+    /// <summary>Somebody else handles our signal now, and shall not get what is not meant for him.</summary>
+    private static void ChangeSignal()
+    {
+        bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
+        foreach (int signal in s_spareSignals)
+        {
+            if (s_install(signal, SysMon.Note.Word, anonymous ? 1 : 0) == 0)
+            {
+                HostLog.Write($"the program handles signal {Settings.PreemptSignal} itself; goroutines are stopped by signal {signal}");
+                Settings.PreemptSignal = signal;
+                return;
+            }
+        }
+
+        Reason = $"the program handles signal {Settings.PreemptSignal} and the spare ones itself (ILPREEMPT_SIGNAL chooses another)";
+        Volatile.Write(ref s_enabled, false);
+        HostLog.Write($"goroutines are stopped at checks only: {Reason}");
     }
 
     /// <summary>The calling thread becomes <paramref name="slot"/>'s.</summary>
@@ -115,9 +138,7 @@ internal static unsafe class AsyncPreempt
     {
         if (s_preempt(slot) == -2)
         {
-            Reason = $"the program uses signal {Settings.PreemptSignal} itself (ILPREEMPT_SIGNAL chooses another)";
-            Volatile.Write(ref s_enabled, false);
-            HostLog.Write($"goroutines are stopped at checks only: {Reason}");
+            ChangeSignal();
         }
     }
 

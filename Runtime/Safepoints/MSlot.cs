@@ -64,7 +64,7 @@ internal unsafe struct MSlot
 
     /// <summary>Not preemptible while above zero (Go: m.locks). Only the M's own thread changes it.</summary>
     internal int Locks;
-    internal int LastRefusal;
+    internal int ParkSignal;
 
     /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
     internal nuint NoPreemptMark;

@@ -50,7 +50,7 @@ internal static class SysMon
 
     /// <summary>How soon a signal is repeated that met native or unknown code, and how late at most.</summary>
     private const long MinSignalDelayNs = 100_000;
-    private const long MaxSignalDelayNs = 2_000_000;
+    private const long MaxSignalDelayNs = 400_000;
 
     /// <summary>Where sysmon sleeps. A thread that a signal has stopped wakes it.</summary>
     internal static readonly Note Note = new();

@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -34,7 +35,7 @@
 #define P_RUNNING 1
 #define P_PREEMPTED 6
 
-// Two frames as large as the kernel's and CoreCLR's own for an activation, with room to spare.
+// Room for two frames as large as the kernel's and CoreCLR's own for an activation, and to spare.
 #define STACK_ROOM (64 * 1024)
 
 // The rule of NoPreempt.cs: code less than this above the mark belongs to the marked frame.
@@ -58,7 +59,7 @@ struct m_slot {
     _Atomic int32_t stop;
     _Atomic int32_t handler;
     volatile int32_t locks;         // M.Locks: not stopped while above zero
-    int32_t last_refusal;
+    volatile int32_t park_signal;   // the signal that ends its park
     volatile uint64_t no_preempt_mark;
     _Atomic int64_t *volatile p_state;
     volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code
@@ -250,14 +251,15 @@ static int WaitFor(const sigset_t *set)
 static void AsyncPreempt(struct m_slot *m)
 {
     sigset_t both, ours;
+    int signal = m->park_signal;
     sigemptyset(&ours);
-    sigaddset(&ours, s_signal);
+    sigaddset(&ours, signal);
     both = ours;
     sigaddset(&both, s_gc_signal);
     m->parks++;
     for (;;) {
         int got = WaitFor(&both);
-        if (got == s_signal) {
+        if (got == signal) {
             if (atomic_load(&m->handler) == HANDLER_RESUME) {
                 break;
             }
@@ -271,7 +273,7 @@ static void AsyncPreempt(struct m_slot *m)
                 return;
             }
             // It is resumed at the same time; that signal is sent or about to be, and would find no request.
-            while (WaitFor(&ours) != s_signal) {
+            while (WaitFor(&ours) != signal) {
             }
             break;
         }
@@ -282,7 +284,7 @@ static void AsyncPreempt(struct m_slot *m)
 // Whether a thread that was interrupted there may stay there for long (Go: isAsyncSafePoint). -1: yes; else why not.
 static int IsAsyncSafePoint(const struct m_slot *m, const ucontext_t *c)
 {
-    uintptr_t sp = StackPointer(c), here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t sp = StackPointer(c);
     if (m->gc_disabled == NULL || *m->gc_disabled == 0) {
         return IN_NATIVE;
     }
@@ -295,21 +297,24 @@ static int IsAsyncSafePoint(const struct m_slot *m, const ucontext_t *c)
     if (m->no_preempt_mark != 0 && sp < m->no_preempt_mark + SAME_FRAME) {
         return IN_REGION;
     }
-    if (here < m->stack_low + STACK_ROOM || here >= m->stack_high) {
-        return ON_SHORT_STACK; // or on the alternate stack, if somebody re-installed the handler with SA_ONSTACK
+    // What was interrupted is on the thread's own stack. The handler may be on the alternate one: Go's runtime, as a library in
+    // the process, installs everybody's handlers anew with SA_ONSTACK, and that stack is ours and large.
+    if (sp < m->stack_low + STACK_ROOM || sp >= m->stack_high) {
+        return ON_SHORT_STACK;
     }
     return IsManagedCode(ProgramCounter(c)) ? -1 : IN_UNKNOWN_CODE;
 }
 
 // Stops the thread if its P can be taken from it (first stop), or if it is stopped already and was let go for a
 // collection (parking again). -1: it was stopped and goes on now; else why not.
-static int Stop(struct m_slot *m, const ucontext_t *c)
+static int Stop(struct m_slot *m, int signal, const ucontext_t *c)
 {
     int32_t stop = atomic_load(&m->stop);
     if (stop != STOP_NONE && stop != STOP_STOPPED) {
         return IN_RUNTIME;
     }
     SaveRegisters(m, c);
+    m->park_signal = signal;
     atomic_store(&m->handler, HANDLER_PARKED);
     if (stop == STOP_NONE) {
         // Before the P changes hands: once it has, this thread must find itself stopped wherever it looks.
@@ -356,10 +361,9 @@ static void DoSigPreempt(int signal, siginfo_t *info, void *context)
         // A refused request is not queued: the mark stays, and sysmon asks again.
         int why = IsAsyncSafePoint(m, context);
         if (why < 0) {
-            why = Stop(m, context);
+            why = Stop(m, signal, context);
         }
         if (why >= 0) {
-            m->last_refusal = why;
             m->refused[why]++;
             atomic_store(&m->signal_pending, 0);
         }
@@ -371,7 +375,42 @@ static void DoSigPreempt(int signal, siginfo_t *info, void *context)
 // ---------------------------------------------------------------------------------------------------------------------
 // For the scheduler.
 
-// Installs the handler. `sysmon` is the word of its Note. Returns 0 or -errno.
+// CoreCLR's handler for SIGSEGV (a null reference, say) begins on an alternate stack of 16 KB, of which 10 and a guard page are
+// gone when ours comes on top. Our frame, 3.4 KB with AVX-512, then does not fit, and the kernel kills a process whose signal frame
+// does not fit. So the threads that we signal get a larger one of the same shape, a guard page in front: CoreCLR unmaps at
+// the thread's end whatever it finds there. Rejected: blocking our signal while that handler runs. CoreCLR leaves the handler
+// without sigreturn and unblocks only its own signal; ours stayed blocked for good.
+static int EnlargeAlternateStack(void)
+{
+    const size_t size = 128 * 1024;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    stack_t old, new;
+    if (sigaltstack(NULL, &old) != 0 || (old.ss_flags & SS_ONSTACK)) {
+        return 0;
+    }
+    if ((old.ss_flags & SS_DISABLE) || old.ss_size >= size) {
+        return 1;
+    }
+    new.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    new.ss_size = size;
+    new.ss_flags = 0;
+    if (new.ss_sp == MAP_FAILED) {
+        return 0;
+    }
+    if (mprotect(new.ss_sp, page, PROT_NONE) != 0 || sigaltstack(&new, NULL) != 0) {
+        munmap(new.ss_sp, size);
+        return 0;
+    }
+    // CoreCLR's own has that guard page: the kernel can't read a signal set from it. Anybody else's is left alone.
+    int aligned = ((uintptr_t)old.ss_sp | old.ss_size) % page == 0;
+    if (aligned && syscall(SYS_rt_sigprocmask, -1, old.ss_sp, NULL, 8) != 0 && errno == EFAULT) {
+        munmap(old.ss_sp, old.ss_size);
+    }
+    return 1;
+}
+
+// Installs the handler; again, for another signal, when somebody else has taken the first: threads that wait for that one
+// still get it. `sysmon` is the word of its Note. Returns 0 or -errno; -EBUSY: somebody handles that signal.
 EXPORT int ilp_install(int signal, uint32_t *sysmon, int anonymous)
 {
     s_gc_signal = SIGRTMIN;
@@ -388,16 +427,21 @@ EXPORT int ilp_install(int signal, uint32_t *sysmon, int anonymous)
     if (sigaction(signal, NULL, &before) != 0) {
         return -errno;
     }
+    if (s_signal != 0 && (before.sa_handler != SIG_DFL || (before.sa_flags & SA_SIGINFO))) {
+        return -EBUSY;
+    }
     s_before = before;
     s_signal = signal;
     return sigaction(signal, &ours, NULL) == 0 ? 0 : -errno;
 }
 
-// The calling thread is `m` from here on.
+// The calling thread is `m` from here on. Without room for our frame it is never signalled.
 EXPORT void ilp_register(struct m_slot *m)
 {
-    t_slot = m;
-    atomic_store(&m->tid, (int32_t)syscall(SYS_gettid));
+    if (EnlargeAlternateStack()) {
+        t_slot = m;
+        atomic_store(&m->tid, (int32_t)syscall(SYS_gettid));
+    }
 }
 
 // The calling thread is no M any more. Returns when no signal can reach it.
@@ -436,7 +480,7 @@ EXPORT void ilp_resume(struct m_slot *m)
 {
     int32_t parked = HANDLER_PARKED;
     if (atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_RESUME)) {
-        SendTo(atomic_load(&m->tid), s_signal);
+        SendTo(atomic_load(&m->tid), m->park_signal);
     }
 }
 

@@ -1,0 +1,151 @@
+// A guest that has dealings with signals itself, while goroutines that pass no check are stopped by signals all the time.
+// Usage: SignalGuest urg|onstack|child|native|plain. The output is the same under plain dotnet.
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ILPreempt.Runtime;
+
+[assembly: DoNotWeave]
+
+unsafe class Program
+{
+    const int SigUrg = 23;
+    const int SaOnStack = 0x08000000;
+
+    static volatile bool s_stop;
+    static readonly long[] s_counts = new long[3 * 16];
+
+    static int Main(string[] args)
+    {
+        using CountdownEvent ended = new(3);
+        for (int i = 0; i < 3; i++)
+        {
+            int k = i;
+            Goroutine.Start(() =>
+            {
+                Spin(ref s_counts[k * 16]);
+                ended.Signal();
+            });
+        }
+
+        switch (args[0])
+        {
+            case "urg":
+                Urg();
+                break;
+            case "onstack":
+                OnStack();
+                break;
+            case "child":
+                Child();
+                break;
+            case "native":
+                NativeWaits();
+                break;
+            case "plain":
+                Thread.Sleep(1500);
+                break;
+        }
+
+        s_stop = true;
+        ended.Wait();
+        Console.WriteLine("all ran: " + (s_counts[0] > 0 && s_counts[16] > 0 && s_counts[32] > 0));
+        return 0;
+    }
+
+    static void Spin(ref long count)
+    {
+        while (!s_stop)
+        {
+            count++;
+        }
+    }
+
+    // The program's own handler gets its signals, and only those.
+    static void Urg()
+    {
+        int handled = 0;
+        using PosixSignalRegistration registration = PosixSignalRegistration.Create((PosixSignal)SigUrg, _ => Interlocked.Increment(ref handled));
+        for (int i = 1; i <= 5; i++)
+        {
+            kill(Environment.ProcessId, SigUrg);
+            SpinWait.SpinUntil(() => Volatile.Read(ref handled) >= i);
+        }
+
+        Thread.Sleep(500);
+        Console.WriteLine($"handled {handled}");
+    }
+
+    // What a Go library in the process does: every handler is installed again with SA_ONSTACK.
+    static void OnStack()
+    {
+        byte* action = stackalloc byte[152];
+        int* flags = (int*)(action + 136);
+        if (sigaction(SigUrg, null, action) == 0 && *(nint*)action > 1)
+        {
+            *flags |= SaOnStack;
+            sigaction(SigUrg, action, null);
+        }
+
+        Thread.Sleep(1500);
+        Console.WriteLine("alive");
+    }
+
+    // A child starts with no signal blocked, ignored or caught by us.
+    static void Child()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            using Process child = Process.Start(new ProcessStartInfo("/bin/grep", ["Sig[BIC]", "/proc/self/status"]) { RedirectStandardOutput = true })!;
+            string text = child.StandardOutput.ReadToEnd();
+            child.WaitForExit();
+            if (i == 0)
+            {
+                Console.Write(text);
+            }
+        }
+    }
+
+    // Native code that a signal must not interrupt.
+    static void NativeWaits()
+    {
+        int broken = 0;
+        using CountdownEvent ended = new(2);
+        for (int k = 0; k < 2; k++)
+        {
+            Goroutine.Start(() =>
+            {
+                for (int i = 0; i < 100; i++)
+                {
+                    long* time = stackalloc long[2];
+                    time[1] = 5_000_000;
+                    if (nanosleep(time, null) != 0)
+                    {
+                        Interlocked.Increment(ref broken);
+                    }
+
+                    if (poll(null, 0, 5) != 0)
+                    {
+                        Interlocked.Increment(ref broken);
+                    }
+                }
+
+                ended.Signal();
+            });
+        }
+
+        ended.Wait();
+        Console.WriteLine($"broken off: {broken}");
+    }
+
+    [DllImport("libc")]
+    static extern int kill(int pid, int signal);
+
+    [DllImport("libc")]
+    static extern int sigaction(int signal, byte* action, byte* before);
+
+    [DllImport("libc")]
+    static extern int nanosleep(long* time, long* left);
+
+    [DllImport("libc")]
+    static extern int poll(void* files, nint count, int milliseconds);
+}

@@ -1,0 +1,164 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using ILPreempt.TestUtils;
+using Xunit;
+
+namespace ILPreempt.Compatibility.Tests;
+
+/// <summary>
+/// Goroutines that pass no check are stopped by a signal. On one processor a goroutine is inside the framework, or in a loop that the
+/// weaver left alone, for about two seconds, and another sleeps 1 ms at a time: how often the second one woke, in relation to
+/// how long the first one worked, tells whether the first was stopped. Each runs without the signal too, where the second
+/// starves; that is what proves that the signal did it.
+/// </summary>
+public class AsyncPreemptTests
+{
+    private static readonly Regex s_signals = new(@"preempted=\[check \d+ signal (\d+)\]");
+
+    [Theory]
+    [InlineData("loop")]
+    [InlineData("arithmetic")]
+    [InlineData("empty")]
+    [InlineData("sort")]
+    [InlineData("regex")]
+    [InlineData("regex-compiled")]
+    [InlineData("aggregate")]
+    public void Code_WithoutChecks_IsStoppedByTheSignalOnly(string kind)
+    {
+        int with = Wakes(AssertSharesTheProcessor(kind));
+        ChildResult without = Run(kind, signals: false);
+
+        // It may wake once before the other has begun.
+        Assert.True(Wakes(without) * 10 <= with, $"woke {with} times with signals, without them:\n{without}");
+    }
+
+    /// <summary>These go into native code now and then, where a goroutine loses its P without any signal.</summary>
+    [Theory]
+    [InlineData("bigint")]
+    [InlineData("json")]
+    public void Code_PartlyNative_IsStoppedByTheSignalToo(string kind)
+    {
+        ChildResult result = AssertSharesTheProcessor(kind);
+        int signals = s_signals.Matches(result.StdErr).Select(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Max();
+        Assert.True(signals >= 10, $"stopped by {signals} signals\n{result}");
+    }
+
+    [Fact]
+    public void Code_AllNative_LosesItsP() => AssertSharesTheProcessor("sha512");
+
+    /// <summary>What the program does with signals itself goes on working, and its output is what it is without any signal of ours.</summary>
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("urg")]
+    [InlineData("onstack")]
+    [InlineData("child")]
+    [InlineData("native")]
+    public void Guest_WithSignalsOfItsOwn_IsNotDisturbed(string kind)
+    {
+        ChildResult result = ChildProcess.Hosted(Repo.TestApp("SignalGuest"), [kind], Options(("ILPREEMPT_MAXPROCS", "1"), ("ILPREEMPT_SLICE", "1ms")));
+        Assert.True(result.ExitCode == 0, result.ToString());
+        string own = kind switch
+        {
+            "urg" => "handled 5\n",
+            "onstack" => "alive\n",
+            "child" => ChildProcess.Run("/bin/grep", ["Sig[BIC]", "/proc/self/status"]).StdOut,
+            "native" => "broken off: 0\n",
+            _ => "",
+        };
+        Assert.Equal(own + "all ran: True\n", result.StdOut);
+        Assert.Equal("", result.StdErr);
+    }
+
+    [Theory]
+    [InlineData("2", "1ms", "", "")]
+    [InlineData("8", "100us", "storm", "")]
+    [InlineData("2", "1ms", "", "DOTNET_gcServer=1")]
+    [InlineData("2", "1ms", "storm", "DOTNET_gcConcurrent=0")]
+    [InlineData("2", "1ms", "", "DOTNET_TieredCompilation=0")]
+    [InlineData("2", "1ms", "", "DOTNET_TieredPGO=0")]
+    [InlineData("2", "1ms", "", "ILPREEMPT_STRESS=3")]
+    [InlineData("2", "1ms", "", "DOTNET_GCgen0size=40000")]
+    [InlineData("2", "1ms", "", "DOTNET_EnableWriteXorExecute=0")]
+    public void Soak_MixedWorkUnderSignalsAndCollections_AllResultsRight(string procs, string slice, string storm, string variable) =>
+        Soak(6, procs, slice, storm, variable);
+
+    [LongTheory]
+    [InlineData("2", "1ms", "")]
+    [InlineData("8", "100us", "storm")]
+    public void Soak_TenMinutes_AllResultsRight(string procs, string slice, string storm) => Soak(600, procs, slice, storm, "");
+
+    /// <summary>A sampling profiler suspends everything a thousand times a second; parked threads are let go each time.</summary>
+    [Fact]
+    public void Profiler_Attached_ProgramGoesOnAndTheTraceIsWritten()
+    {
+        string trace = Path.Combine(Path.GetTempPath(), $"ilpreempt-{Guid.NewGuid():N}.nettrace");
+        try
+        {
+            ChildResult result = ChildProcess.Hosted(
+                Repo.TestApp("SignalGuest"),
+                ["plain"],
+                Options(
+                    ("ILPREEMPT_MAXPROCS", "1"),
+                    ("DOTNET_EnableEventPipe", "1"),
+                    ("DOTNET_EventPipeConfig", "Microsoft-DotNETCore-SampleProfiler:0:5"),
+                    ("DOTNET_EventPipeOutputPath", trace)));
+            Assert.Equal((0, "all ran: True\n"), (result.ExitCode, result.StdOut));
+            Assert.True(new FileInfo(trace).Length > 1_000, "the trace is empty");
+        }
+        finally
+        {
+            File.Delete(trace);
+        }
+    }
+
+    private static void Soak(int seconds, string procs, string slice, string storm, string variable)
+    {
+        List<(string, string)> environment = [("ILPREEMPT_MAXPROCS", procs), ("ILPREEMPT_SLICE", slice), ("ILPREEMPT_GRACE", "10us")];
+        if (variable.Length > 0)
+        {
+            environment.Add((variable.Split('=')[0], variable.Split('=')[1]));
+        }
+
+        ChildResult result = ChildProcess.Hosted(
+            Repo.TestApp("Soak"),
+            [seconds.ToString(CultureInfo.InvariantCulture), .. storm.Length > 0 ? new[] { storm } : []],
+            Options([.. environment]) with { Timeout = TimeSpan.FromSeconds(seconds + 120) });
+        Assert.True(result.ExitCode == 0, result.ToString());
+        Assert.Equal(12, result.StdOut.Split('\n', StringSplitOptions.RemoveEmptyEntries).Count(line => line.EndsWith(" ok", StringComparison.Ordinal) || line == "counters agree"));
+    }
+
+    // Between two turns of the sleeper lies one slice; a quarter of that rate is asked for, since all is slower on a loaded machine.
+    private static ChildResult AssertSharesTheProcessor(string kind)
+    {
+        ChildResult result = Run(kind, signals: true);
+        double worked = Number(result, @"worked (\d+) ms");
+        Assert.True(Wakes(result) >= worked / 10 / 4, result.ToString());
+        return result;
+    }
+
+    private static ChildResult Run(string kind, bool signals)
+    {
+        // Compiling again and swapping code suspends all threads, which frees a P as well and would blur the comparison.
+        ChildResult result = ChildProcess.Hosted(
+            Repo.TestApp("Unchecked"),
+            [kind, "1"],
+            Options(
+                ("ILPREEMPT_MAXPROCS", "1"),
+                ("ILPREEMPT_ASYNCPREEMPT", signals ? "1" : "0"),
+                ("ILPREEMPT_SCHEDTRACE", "100"),
+                ("DOTNET_TieredCompilation", "0")));
+        Assert.True(result.ExitCode == 0, result.ToString());
+        return result;
+    }
+
+    private static int Wakes(ChildResult result) => (int)Number(result, @"wakes (\d+)");
+
+    private static double Number(ChildResult result, string pattern) =>
+        double.Parse(Regex.Match(result.StdOut, pattern).Groups[1].Value, CultureInfo.InvariantCulture);
+
+    private static ChildOptions Options(params (string Name, string Value)[] environment) => new()
+    {
+        Timeout = TimeSpan.FromSeconds(120),
+        Environment = environment.ToDictionary(e => e.Name, e => (string?)e.Value),
+    };
+}
