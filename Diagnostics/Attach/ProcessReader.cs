@@ -25,12 +25,14 @@ public static class ProcessReader
     {
         try
         {
-            using DataTarget target = DataTarget.AttachToProcess(processId, suspend: true);
+            using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
+            ParkedThreads reader = new(attached.DataReader);
+            using DataTarget target = new(reader, new DataTargetOptions());
             using ClrRuntime runtime = CreateRuntime(target, processId);
             ClrType? allGs = FindType(runtime, Scheduling + "AllGs");
             Dictionary<int, ClrThread> threads = runtime.Threads.Where(t => t.IsAlive).ToDictionary(t => t.ManagedThreadId);
             HashSet<int> carriers = [];
-            List<GoroutineSnapshot> goroutines = allGs == null ? [] : ReadGoroutines(runtime, allGs, threads, carriers);
+            List<GoroutineSnapshot> goroutines = allGs == null ? [] : ReadGoroutines(runtime, allGs, threads, carriers, reader);
             List<ThreadSnapshot> others = [.. threads.Values
                 .Where(t => !carriers.Contains(t.ManagedThreadId))
                 .Select(t => new ThreadSnapshot(t.OSThreadId, t.ManagedThreadId, Frames(t)))];
@@ -58,7 +60,7 @@ public static class ProcessReader
     private static bool IsRuntime(ClrModule? module) => Path.GetFileName(module?.Name) == "ILPreempt.Runtime.dll";
 
     private static List<GoroutineSnapshot> ReadGoroutines(
-        ClrRuntime runtime, ClrType allGs, Dictionary<int, ClrThread> threads, HashSet<int> carriers)
+        ClrRuntime runtime, ClrType allGs, Dictionary<int, ClrThread> threads, HashSet<int> carriers, ParkedThreads parked)
     {
         List<GoroutineSnapshot> result = [];
         ClrAppDomain domain = runtime.AppDomains[0];
@@ -66,14 +68,14 @@ public static class ProcessReader
         ClrObject g = first?.ReadObject(domain) ?? default;
         for (int i = 0; i < MaxGoroutines && g.IsValid && !g.IsNull; i++)
         {
-            result.Add(ReadGoroutine(g, threads, carriers));
+            result.Add(ReadGoroutine(g, threads, carriers, parked));
             g = g.ReadObjectField("AllNext");
         }
 
         return result;
     }
 
-    private static GoroutineSnapshot ReadGoroutine(ClrObject g, Dictionary<int, ClrThread> threads, HashSet<int> carriers)
+    private static GoroutineSnapshot ReadGoroutine(ClrObject g, Dictionary<int, ClrThread> threads, HashSet<int> carriers, ParkedThreads parked)
     {
         int status = g.ReadField<int>("_status");
         string state = (uint)status < s_states.Length ? s_states[status] : "";
@@ -87,6 +89,7 @@ public static class ProcessReader
             int managedId = m.ReadField<int>("ManagedThreadId");
             threads.TryGetValue(managedId, out thread);
             carriers.Add(managedId);
+            parked.Note(m.ReadField<ulong>("Slot"));
         }
 
         return new GoroutineSnapshot(

@@ -133,7 +133,7 @@ internal static class SysMon
         {
             Rounds++;
             long now = Clock.Now();
-            s_maySend = AsyncPreempt.MaySend(now) && Volatile.Read(ref Scheduler.StoppedCount) < Settings.MaxStopped;
+            s_maySend = AsyncPreempt.MaySend(now);
             long next = FireTimers(now);
             next = Math.Min(next, Retake(now, out bool retook));
             if (Volatile.Read(ref Scheduler.LostCount) != 0 || Volatile.Read(ref Scheduler.StoppedCount) != 0)
@@ -354,7 +354,7 @@ internal static class SysMon
     /// </summary>
     private static long AskBySignal(M m, ref Request request, long now)
     {
-        if (!s_maySend)
+        if (!MayStopMore())
         {
             return long.MaxValue;
         }
@@ -384,6 +384,9 @@ internal static class SysMon
 
         return !ThreadMode.IsRunnable(m.Tid);
     }
+
+    /// <summary>Each stopped thread makes collections longer, so there is a limit.</summary>
+    private static bool MayStopMore() => s_maySend && Volatile.Read(ref Scheduler.StoppedCount) < Settings.MaxStopped;
 
     private static bool Take(P p, M m, PStatus status)
     {
@@ -449,7 +452,7 @@ internal static class SysMon
 
             s_watchNext = Math.Min(s_watchNext, m.Repark.Next);
         }
-        else if (s_watchNow >= m.LostRequest.NextSignal && Scheduler.QueueLost(m, s_watchNow))
+        else if (s_watchNow >= m.LostRequest.NextSignal && MayStopMore() && Scheduler.QueueLost(m, s_watchNow))
         {
             Scheduler.PreemptM(m, s_watchNow);
         }

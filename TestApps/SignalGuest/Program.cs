@@ -1,5 +1,5 @@
 // A guest that has dealings with signals itself, while goroutines that pass no check are stopped by signals all the time.
-// Usage: SignalGuest urg|onstack|child|native|plain. The output is the same under plain dotnet.
+// Usage: SignalGuest urg|onstack|child|native|plain|dump-me. The output is the same under plain dotnet.
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ILPreempt.Runtime;
@@ -41,6 +41,16 @@ unsafe class Program
             case "native":
                 NativeWaits();
                 break;
+            case "dump-me":
+                // Ready once each has had a turn, so that the others are stopped.
+                while (Volatile.Read(ref s_counts[0]) == 0 || Volatile.Read(ref s_counts[16]) == 0 || Volatile.Read(ref s_counts[32]) == 0)
+                {
+                    Thread.Sleep(1);
+                }
+
+                Console.WriteLine("ready");
+                Thread.Sleep(Timeout.Infinite);
+                break;
             case "plain":
                 Thread.Sleep(1500);
                 break;
@@ -56,7 +66,7 @@ unsafe class Program
     {
         while (!s_stop)
         {
-            count++;
+            Volatile.Write(ref count, count + 1);
         }
     }
 

@@ -29,6 +29,18 @@ public class ProcessReaderTests
     }
 
     [Fact]
+    public void Read_GoroutinesStoppedByASignal_HaveTheirStacks()
+    {
+        // On one processor three endless loops take turns; at any time at least one of them is stopped by a signal.
+        ProcessSnapshot process = ReadWhenReady(
+            Repo.TestApp("SignalGuest"), ["dump-me"], ("ILPREEMPT_MAXPROCS", "1"), ("ILPREEMPT_SLICE", "1ms"));
+        GoroutineSnapshot[] loops = [.. process.Goroutines.Where(g => g.Id > 1)];
+        Assert.Equal(3, loops.Length);
+        Assert.Contains(loops, g => g.State == "Runnable");
+        Assert.All(loops, g => Assert.True(Runs(g, "Spin"), $"{g.State}: {string.Join(" < ", g.Frames)}"));
+    }
+
+    [Fact]
     public void Read_ProcessWithoutTheScheduler_ShowsItsThreads()
     {
         ProcessSnapshot process = ReadWhenReady(Repo.TestApp("Scenarios"), ["plain-threads"]);
@@ -55,28 +67,29 @@ public class ProcessReaderTests
 
     private static bool Runs(GoroutineSnapshot g, string method) => g.Frames.Any(f => f.Contains(method, StringComparison.Ordinal));
 
-    private static ProcessSnapshot ReadWhenReady(string app, string[] arguments)
+    private static ProcessSnapshot ReadWhenReady(string app, string[] arguments, params (string Name, string Value)[] environment)
     {
         ProcessSnapshot? snapshot = null;
         Exception? failure = null;
-        ChildProcess.Plain(app, arguments, new ChildOptions
+        ChildResult child = ChildProcess.Plain(app, arguments, new ChildOptions
         {
             Timeout = TimeSpan.FromSeconds(60),
-            OnOutputLine = (child, line) =>
+            Environment = environment.ToDictionary(e => e.Name, e => (string?)e.Value),
+            OnOutputLine = (running, line) =>
             {
                 try
                 {
-                    snapshot = ProcessReader.Read(child.Id);
+                    snapshot = ProcessReader.Read(running.Id);
                 }
-                catch (AttachException e)
+                catch (Exception e)
                 {
                     failure = e;
                 }
 
-                child.Signal(SigTerm);
+                running.Signal(SigTerm);
             },
         });
-        Assert.True(snapshot != null, failure?.ToString() ?? "the program never said that it is ready");
+        Assert.True(snapshot != null, failure?.ToString() ?? $"nothing was read: {child}");
         return snapshot;
     }
 }
