@@ -178,7 +178,7 @@ static void DumpMe()
         Goroutine.Yield();
     }
 
-    Console.WriteLine("ready");
+    Console.WriteLine($"ready {Environment.ProcessId}");
     never.Wait();
 }
 
@@ -204,6 +204,6 @@ static void Spinner()
 [MethodImpl(MethodImplOptions.NoInlining)]
 static void PlainThreads()
 {
-    Console.WriteLine("ready");
+    Console.WriteLine($"ready {Environment.ProcessId}");
     Thread.Sleep(Timeout.Infinite);
 }

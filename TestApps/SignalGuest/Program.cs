@@ -48,7 +48,7 @@ unsafe class Program
                     Thread.Sleep(1);
                 }
 
-                Console.WriteLine("ready");
+                Console.WriteLine($"ready {Environment.ProcessId}");
                 Thread.Sleep(Timeout.Infinite);
                 break;
             case "plain":
