@@ -38,6 +38,41 @@ public class SettingsTests
     }
 
     [Theory]
+    [InlineData("URG", 23)]
+    [InlineData("SIGURG", 23)]
+    [InlineData("23", 23)]
+    [InlineData("RTMIN+2", 36)]
+    [InlineData("SIGRTMIN+29", 63)]
+    [InlineData("40", 40)]
+    public void TrySignal_OneNobodyNeeds_ItsNumber(string text, int want)
+    {
+        Assert.True(Settings.TrySignal(text, out int signal));
+        Assert.Equal(want, signal);
+    }
+
+    [Theory]
+    [InlineData("SIGTERM")]
+    [InlineData("11")]
+    [InlineData("34")]
+    [InlineData("RTMIN")]
+    [InlineData("RTMIN+1")]
+    [InlineData("RTMIN+30")]
+    [InlineData("64")]
+    public void TrySignal_OneThatHasAnOwner_Refused(string text) => Assert.False(Settings.TrySignal(text, out _));
+
+    [Theory]
+    [InlineData("0", true, false)]
+    [InlineData("1", true, true)]
+    [InlineData("true", true, true)]
+    [InlineData("False", true, false)]
+    [InlineData("on", false, false)]
+    public void TrySwitch_Text_OnOrOff(string text, bool valid, bool want)
+    {
+        Assert.Equal(valid, Settings.TrySwitch(text, out bool value));
+        Assert.Equal(want, value);
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("1K")]
     [InlineData("2G")]
