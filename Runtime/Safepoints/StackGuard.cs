@@ -61,9 +61,10 @@ public static class StackGuard
 
         if (g.LostP || m.IsStopped)
         {
-            // Whoever the word was raised for: this one runs without a P and must wait for one.
+            // Whoever the word was raised for: this one runs without a P and must wait for one. An adopted thread may come back
+            // as another goroutine.
             Scheduler.RegainP(m);
-            return;
+            g = m.CurG!;
         }
 
         if (Volatile.Read(ref g.StackGuard0) == G.StackPreempt || (s_stressEvery > 0 && IsStressed(m)))

@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+using ILPreempt.Runtime.Scheduling;
+using ILPreempt.Runtime.Tests.Support;
+using Xunit;
+
+namespace ILPreempt.Runtime.Tests.Scheduling;
+
+/// <summary>Goroutines without checks on one processor (Go: TestAsyncPreempt). These loops end only if a signal stops them.</summary>
+public class SignalTests
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public void Loops_WithoutChecks_TakeTurns()
+    {
+        using Gos.Procs one = Gos.WithProcs(1);
+        int[] arrived = new int[3 * 16];
+        Gos.Run(Gos.Times(3, i =>
+        {
+            Volatile.Write(ref arrived[i * 16], 1);
+            SpinUntil(ref arrived[(i + 1) % 3 * 16], 1);
+        }));
+    }
+
+    [Fact]
+    public void Signal_InsideANoPreemptRegion_StopsNobodyBeforeItsEnd()
+    {
+        using Gos.Procs one = Gos.WithProcs(1);
+        int other = 0;
+        int atTheEnd = -1;
+        Gos.Run(
+            () =>
+            {
+                Goroutine.Start(() => Volatile.Write(ref other, 1));
+                NoPreempt.Enter();
+                long refused = Refusals(AsyncRefusal.NoPreempt);
+                while (Refusals(AsyncRefusal.NoPreempt) == refused)
+                {
+                }
+
+                atTheEnd = Volatile.Read(ref other);
+                NoPreempt.Exit();
+                SpinUntil(ref other, 1);
+            });
+        Assert.Equal(0, atTheEnd);
+    }
+
+    [Fact]
+    public void Collection_WhileGoroutinesAreParked_LetsThemGoAndTheyAreParkedAgain()
+    {
+        using Gos.Procs one = Gos.WithProcs(1);
+        int stop = 0;
+        List<M> all = [];
+        Action[] loops = Gos.Times(3, _ =>
+        {
+            lock (all)
+            {
+                all.Add(M.Current!);
+            }
+
+            SpinUntil(ref stop, 1);
+        });
+        Gos.Run(
+        [
+            () =>
+            {
+                // A thread of its own, which is no goroutine, collects and looks.
+                Thread collector = new(() =>
+                {
+                    for (int i = 0; i < 20; i++)
+                    {
+                        SpinWait.SpinUntil(() => Parked(all) == 2, s_limit);
+                        long released = all.Sum(Released);
+                        GC.Collect(0);
+                        SpinWait.SpinUntil(() => all.Sum(Released) > released, s_limit);
+                    }
+
+                    Volatile.Write(ref stop, 1);
+                });
+                collector.Start();
+                collector.Join();
+            },
+            .. loops,
+        ]);
+        Assert.True(all.Sum(Released) >= 20, $"released {all.Sum(Released)} times in 20 collections");
+    }
+
+    [Fact]
+    public void StopTheWorld_BesideALoopWithoutChecks_Returns()
+    {
+        using Gos.Procs two = Gos.WithProcs(2);
+        int stop = 0;
+        Gos.Run(
+            () => SpinUntil(ref stop, 1),
+            () =>
+            {
+                for (int i = 0; i < 10; i++)
+                {
+                    Scheduler.StopTheWorld();
+                    Scheduler.StartTheWorld();
+                }
+
+                Volatile.Write(ref stop, 1);
+            });
+    }
+
+    [Fact]
+    public void Goroutine_BackFromNativeCodeWithoutItsP_IsQueuedAgain()
+    {
+        using Gos.Procs one = Gos.WithProcs(1);
+        int step = 0;
+        Gos.Run(
+            () =>
+            {
+                // The other loop gets the P that this one loses in the sleep; afterwards both have to share it.
+                Thread.Sleep(20);
+                Volatile.Write(ref step, 1);
+                SpinUntil(ref step, 2);
+            },
+            () =>
+            {
+                SpinUntil(ref step, 1);
+                Volatile.Write(ref step, 2);
+            });
+        Assert.Equal(0, Volatile.Read(ref Scheduler.LostCount));
+        Assert.Equal(0, Volatile.Read(ref Scheduler.StoppedCount));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void SpinUntil(ref int word, int value)
+    {
+        while (Volatile.Read(ref word) < value)
+        {
+        }
+    }
+
+    private static unsafe long Refusals(AsyncRefusal reason) => Volatile.Read(ref M.Current!.Slot->Refused[(int)reason]);
+
+    private static unsafe long Released(M m) => Volatile.Read(ref m.Slot->Released);
+
+    private static unsafe int Parked(List<M> all)
+    {
+        int n = 0;
+        foreach (M m in all)
+        {
+            n += Volatile.Read(ref m.Slot->Handler) == (int)HandlerState.Parked ? 1 : 0;
+        }
+
+        return n;
+    }
+}
