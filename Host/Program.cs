@@ -14,6 +14,7 @@ static int Start(string[] args)
         RunCommand.Create(),
         WeaveCommand.Create(),
         DumpCommand.Create(),
+        ApisCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),
     };

@@ -47,6 +47,23 @@ internal sealed class RuntimeReferences(ModuleDefinition module)
         return Instruction.Create(OpCodes.Call, reference);
     }
 
+    /// <summary>A static method without result that takes so many integers.</summary>
+    public MethodReference Method(string type, string method, int parameters)
+    {
+        if (!_methods.TryGetValue((type, method), out MethodReference? reference))
+        {
+            reference = new MethodReference(method, module.TypeSystem.Void, Type(type));
+            for (int i = 0; i < parameters; i++)
+            {
+                reference.Parameters.Add(new ParameterDefinition(module.TypeSystem.Int32));
+            }
+
+            _methods.Add((type, method), reference);
+        }
+
+        return reference;
+    }
+
     /// <summary>The static twin of a redirected method, spelt with the caller's own type references.</summary>
     public MethodReference Twin(MethodReference original, Redirect redirect)
     {

@@ -21,6 +21,7 @@ internal static class WeavingPipeline
         new RedirectPass(),
         new LoopCheckPass(),
         new PrologueCheckPass(),
+        new BlockingPass(), // its Enter stands between a check and the call: a check takes back what Enter gave away
         new NoPreemptPass(), // Enter goes in front of the prologue check
         new EntryPointPass(), // last: Enter goes in front of everything
     ];

@@ -167,7 +167,8 @@ internal static unsafe partial class Scheduler
             RuntimePanic.Throw($"retake: m{m.Id} ran p{p.Id} without a goroutine");
         }
 
-        g.WaitReason = WaitReason.Syscall;
+        // It may have said why it would wait (Blocking.Mark).
+        g.WaitReason = g.WaitReason == WaitReason.None ? WaitReason.Syscall : g.WaitReason;
         g.WaitSince = Clock.Now();
         g.LostP = true;
         Interlocked.Increment(ref LostCount);

@@ -38,6 +38,9 @@ internal static class SysMon
     private const long MaxDelayNs = 10_000_000;
     private const int IdleRounds = 50;
 
+    /// <summary>For each goroutine without a P, how long until all of them are looked at again.</summary>
+    private const long WatchNs = 1_000;
+
     /// <summary>How long a request keeps the poll word raised, and how long until it is raised again. Guesses: a check comes every few us in woven code.</summary>
     private const long GraceNs = 1_000_000;
     private const long AskAgainNs = 10_000_000;
@@ -128,6 +131,7 @@ internal static class SysMon
         CpuAlarm.Bind();
         int idle = 0;
         long delay = MinDelayNs;
+        long watch = 0;
         long nextTrace = Settings.SchedTraceMs > 0 ? Clock.Now() : long.MaxValue;
         while (true)
         {
@@ -136,8 +140,11 @@ internal static class SysMon
             s_maySend = AsyncPreempt.MaySend(now);
             long next = FireTimers(now);
             next = Math.Min(next, Retake(now, out bool retook));
-            if (Volatile.Read(ref Scheduler.LostCount) != 0 || Volatile.Read(ref Scheduler.StoppedCount) != 0)
+            int withoutP = Volatile.Read(ref Scheduler.LostCount) + Volatile.Read(ref Scheduler.StoppedCount);
+            if (withoutP != 0 && now >= watch)
             {
+                // Thousands may wait in blocking calls: what the walk costs is kept to some per cent.
+                watch = now + (withoutP * WatchNs);
                 s_watchNow = now;
                 s_watchNext = long.MaxValue;
                 AllMs.ForEach(s_findWithoutP);

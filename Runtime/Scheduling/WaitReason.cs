@@ -1,6 +1,7 @@
 namespace ILPreempt.Runtime.Scheduling;
 
-/// <summary>Why a goroutine waits, in the words that users of Go know. Shown the same in dumps, events and errors.</summary>
+/// <summary>Why a goroutine waits, in the words that users of Go know. Shown the same in dumps, events and errors.
+/// The weaver writes the numbers into woven code: new ones go to the end.</summary>
 internal enum WaitReason
 {
     None,
@@ -16,6 +17,7 @@ internal enum WaitReason
     MonitorEnter,
     TaskWait,
     StoppingTheWorld,
+    SyncCondWait,
 }
 
 internal static class WaitReasons
@@ -34,6 +36,7 @@ internal static class WaitReasons
         WaitReason.MonitorEnter => "monitor enter",
         WaitReason.TaskWait => "task wait",
         WaitReason.StoppingTheWorld => "stopping the world",
+        WaitReason.SyncCondWait => "sync.Cond.Wait",
         _ => "",
     };
 }

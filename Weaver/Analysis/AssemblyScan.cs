@@ -267,7 +267,7 @@ internal sealed class AssemblyScan
         string type = MetadataNames.FullName(_reader, open);
         string name = _reader.GetString(member.Name);
         string? assembly = MetadataNames.AssemblyOf(_reader, open);
-        return ClassifyForeign(member, type, name, assembly, methodArguments) with { Redirect = redirect && RedirectTable.Mentions(type, name) };
+        return ClassifyForeign(member, type, name, assembly, methodArguments) with { Redirect = redirect && (RedirectTable.Mentions(type, name) || BlockingTable.Mentions(type, name)) };
     }
 
     private CallTarget ClassifyForeign(MemberReference member, string type, string name, string? assembly, ImmutableArray<bool> methodArguments)

@@ -21,7 +21,7 @@ internal enum MethodFacts : ushort
     /// <summary>Has a filter block.</summary>
     Filter = 1 << 4,
 
-    /// <summary>Mentions a member of the redirect table.</summary>
+    /// <summary>Mentions a member of the redirect table or of the blocking table.</summary>
     Redirect = 1 << 5,
 
     /// <summary>Is a class constructor or UnmanagedCallersOnly: nothing may be stopped in it.</summary>

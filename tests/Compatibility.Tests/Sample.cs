@@ -29,6 +29,7 @@ internal sealed record Sample(string App, params string[] Arguments)
         ["Unchecked"] = nameof(AsyncPreemptTests),
         ["Soak"] = nameof(AsyncPreemptTests),
         ["SignalGuest"] = nameof(AsyncPreemptTests),
+        ["Load"] = nameof(LoadTests),
         ["WebApp"] = nameof(WebAppTests),
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",

@@ -29,6 +29,16 @@ internal static class StandIn
                 public static void Enter() => Log += "enter;";
                 public static void Exit() => Log += "exit;";
             }
+            public static class Blocking
+            {
+                public static string Log = "";
+                public static void Enter(int reason) => Log += $"enter {reason};";
+                public static void EnterUnless(int ready, int reason) => Log += $"enter {reason} unless {ready};";
+                public static void EnterIf(int waits, int reason) => Log += $"enter {reason} if {waits};";
+                public static void Exit() => Log += "exit;";
+                public static void Mark(int reason) => Log += $"mark {reason};";
+                public static void Unmark() => Log += "unmark;";
+            }
             public static class NoPreempt
             {
                 public static int Depth, Entered;
