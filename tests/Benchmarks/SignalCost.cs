@@ -27,7 +27,7 @@ internal static class SignalCost
         }
 
         Pauses(quick ? [0, 1, 8] : [0, 1, 2, 4, 8, 16, 32, 63], quick ? 20 : 100);
-        Slowdown(quick ? 5 : 21);
+        Slowdown(quick ? 5 : 41);
         return 0;
     }
 
