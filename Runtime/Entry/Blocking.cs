@@ -46,7 +46,7 @@ public static class Blocking
     /// <summary>After it. The goroutine waits for a P if it has none, as at a check.</summary>
     public static void Exit()
     {
-        if (M.Current is M m && m.CurG is { LostP: true })
+        if (M.Current is M m && m.CurG is G g && (g.LostP || m.IsStopped))
         {
             Scheduler.ExitBlocking(m);
         }
@@ -67,7 +67,7 @@ public static class Blocking
     {
         if (M.Current is M m && m.CurG is G g)
         {
-            if (g.LostP)
+            if (g.LostP || m.IsStopped)
             {
                 Scheduler.ExitBlocking(m);
             }
