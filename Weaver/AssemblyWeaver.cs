@@ -100,6 +100,7 @@ public sealed class AssemblyWeaver
 
             assembly = reader!.GetString(reader.GetAssemblyDefinition().Name);
             int entryPoint = isEntryAssembly ? Suitability.EntryPointRow(pe) : 0;
+            Task<ModuleDefinition>? early = EarlyRead.Start(image, Open);
             AssemblyScan scan = new(pe, reader, _references, _options.Redirect);
             WeavingPipeline.Decide(scan, _options);
             if (entryPoint == 0 && !scan.Facts.Any(WeavingPipeline.IsWanted))
@@ -108,7 +109,7 @@ public sealed class AssemblyWeaver
             }
 
             SymbolFiles found = SymbolFiles.Find(pe, folder, symbols);
-            return Rewrite(image, scan, entryPoint, found, start);
+            return Rewrite(image, early, scan, entryPoint, found, start);
         }
         catch (Exception e) when (e is not (OutOfMemoryException or WeaveException))
         {
@@ -125,30 +126,31 @@ public sealed class AssemblyWeaver
         });
     }
 
-    private WovenImage Rewrite(byte[] image, AssemblyScan scan, int entryPoint, SymbolFiles symbols, long start)
+    private WovenImage Rewrite(byte[] image, Task<ModuleDefinition>? early, AssemblyScan scan, int entryPoint, SymbolFiles symbols, long start)
     {
         try
         {
-            return RewriteOnce(image, scan, entryPoint, symbols, start);
+            return RewriteOnce(image, early?.GetAwaiter().GetResult() ?? Open(image), scan, entryPoint, symbols, start);
         }
         catch (Exception e) when (symbols.Kind != SymbolKind.None && e is not OutOfMemoryException)
         {
             // Symbols are the weakest part of the reader and writer; code without lines beats code without checks.
             SymbolFiles none = SymbolFiles.None(new WeaveNote(NoteCodes.PdbUnusable, $"Woven without symbols: {e.GetType().Name}: {e.Message}"));
-            return RewriteOnce(image, scan, entryPoint, none, start);
+            return RewriteOnce(image, Open(image), scan, entryPoint, none, start);
         }
     }
 
-    private WovenImage RewriteOnce(byte[] image, AssemblyScan scan, int entryPoint, SymbolFiles symbols, long start)
+    private ModuleDefinition Open(byte[] image) => ModuleDefinition.ReadModule(new MemoryStream(image, writable: false), new ReaderParameters
     {
-        EnumResolver enums = new(_references);
-        using ModuleDefinition module = ModuleDefinition.ReadModule(new MemoryStream(image, writable: false), new ReaderParameters
-        {
-            ReadingMode = ReadingMode.Deferred,
-            InMemory = true,
-            AssemblyResolver = new NoAssemblies(),
-            MetadataResolver = enums,
-        });
+        ReadingMode = ReadingMode.Deferred,
+        InMemory = true,
+        AssemblyResolver = new NoAssemblies(),
+        MetadataResolver = new EnumResolver(_references),
+    });
+
+    private WovenImage RewriteOnce(byte[] image, ModuleDefinition opened, AssemblyScan scan, int entryPoint, SymbolFiles symbols, long start)
+    {
+        using ModuleDefinition module = opened;
         symbols.Attach(module);
         WeaveContext context = new(module, scan, _options);
         if (symbols.Note is { } note)
@@ -164,7 +166,7 @@ public sealed class AssemblyWeaver
         }
 
         Marker.Add(module, $"{WeaverOptions.WeaverVersion};{_options.Identity};{Convert.ToHexStringLower(SHA256.HashData(image))}");
-        enums.Learn(module);
+        ((EnumResolver)module.MetadataResolver).Learn(module);
         using MemoryStream output = new(image.Length + (image.Length / 8));
         using MemoryStream pdb = new();
         module.Write(output, symbols.WriterParameters(pdb));

@@ -57,6 +57,7 @@ internal static class WeaveCommand
             throw new UserException(ExitCode.CannotCreate, $"--output {output}: the folder does not exist; make it first.");
         }
 
+        Nursery.Open([input]);
         string[] references = [.. ReferencesOf(input)];
         using ReferenceSet set = new(references);
         WeaveReport report;

@@ -42,6 +42,7 @@ internal static class WeaveRun
         using ReferenceSet set = new(references);
         AssemblyWeaver weaver = new(options, set);
         using Progress progress = new(inputs.Count);
+        Nursery.Open(inputs);
 
         List<KeyValuePair<string, StoredAssembly>> results = [];
         Exception? failure = null;

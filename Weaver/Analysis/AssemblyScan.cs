@@ -21,7 +21,12 @@ internal sealed class AssemblyScan
     private readonly PEReader _image;
     private readonly ReferenceSet _references;
     private readonly CallbackSignature _signatures;
-    private readonly Dictionary<int, CallTarget> _targets = [];
+
+    // By row, for tokens of methods, members and instantiations. Not a dictionary: the JIT would have to compile one for
+    // this struct before the first method is scanned.
+    private readonly CallTarget?[] _methods;
+    private readonly CallTarget?[] _members;
+    private readonly CallTarget?[] _specifications;
     private readonly HashSet<string> _unresolved = new(StringComparer.Ordinal);
 
     public AssemblyScan(PEReader image, MetadataReader reader, ReferenceSet references, bool redirect)
@@ -31,6 +36,9 @@ internal sealed class AssemblyScan
         _references = references;
         _signatures = new CallbackSignature(references);
         MethodCount = reader.MethodDefinitions.Count;
+        _methods = new CallTarget?[MethodCount + 1];
+        _members = new CallTarget?[reader.GetTableRowCount(TableIndex.MemberRef) + 1];
+        _specifications = new CallTarget?[reader.GetTableRowCount(TableIndex.MethodSpec) + 1];
         Facts = new MethodFacts[MethodCount + 1];
         Cost = new int[MethodCount + 1];
         Hierarchy = new TypeHierarchy(reader, references);
@@ -157,11 +165,7 @@ internal sealed class AssemblyScan
 
     private MethodFacts Reference(int row, int opcode, int token, bool redirect, ref int cost)
     {
-        if (!_targets.TryGetValue(token, out CallTarget target))
-        {
-            target = Classify(token, redirect);
-            _targets.Add(token, target);
-        }
+        CallTarget target = Target(token, redirect);
 
         MethodFacts facts = target.Redirect ? MethodFacts.Redirect : MethodFacts.None;
         if (opcode is IlReader.Ldftn or IlReader.Ldvirtftn)
@@ -200,6 +204,19 @@ internal sealed class AssemblyScan
 
         cost = cost < 0 || target.Cost is null or 0 ? -1 : cost + target.Cost.Value;
         return facts;
+    }
+
+    private CallTarget Target(int token, bool redirect)
+    {
+        CallTarget?[] known = (TableIndex)(token >>> 24) switch
+        {
+            TableIndex.MethodDef => _methods,
+            TableIndex.MemberRef => _members,
+            TableIndex.MethodSpec => _specifications,
+            _ => [],
+        };
+        int row = token & 0xFFFFFF;
+        return row >= known.Length ? CallTarget.Unknown : known[row] ??= Classify(token, redirect);
     }
 
     private CallTarget Classify(int token, bool redirect)

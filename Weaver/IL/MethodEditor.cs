@@ -29,6 +29,7 @@ internal sealed class MethodEditor
     private readonly SortedDictionary<int, List<CopiedLine>> _copies = [];
     private readonly int[] _indexByOffset;
     private int[]? _stackDepth;
+    private int[][]? _targets;
 
     /// <summary>As a branch operand of inserted code: whatever comes right behind what was inserted with it.</summary>
     public static Instruction End { get; } = Instruction.Create(OpCodes.Nop);
@@ -68,13 +69,13 @@ internal sealed class MethodEditor
     /// <summary>Index just behind a region; the end of the method is the number of instructions.</summary>
     public int IndexOfEnd(Instruction? end) => end is null ? Code.Length : IndexOf(end);
 
-    /// <summary>Indices a branch or switch can jump to.</summary>
-    public IEnumerable<int> Targets(int index) => Code[index].Operand switch
+    /// <summary>Indices a branch or switch can jump to; empty for anything else.</summary>
+    public int[] Targets(int index) => (_targets ??= Array.ConvertAll(Code, i => i.Operand switch
     {
         Instruction target => [IndexOf(target)],
-        Instruction[] targets => targets.Select(IndexOf),
-        _ => [],
-    };
+        Instruction[] targets => Array.ConvertAll(targets, IndexOf),
+        _ => Array.Empty<int>(),
+    }))[index];
 
     public void Before(int index, params Instruction[] code) => Add(_before, SkipPrefixes(index), code);
 

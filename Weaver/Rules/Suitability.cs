@@ -60,7 +60,8 @@ internal static class Suitability
             return new WeaveNote(NoteCodes.MultiModule, "Modules of multi-file assemblies are not woven.");
         }
 
-        if ((header.Flags & CorFlags.ILOnly) == 0 && !IsReadyToRun(pe, header))
+        bool isMixed = (header.Flags & CorFlags.ILOnly) == 0 || (header.Flags & CorFlags.NativeEntryPoint) != 0;
+        if (isMixed && !IsReadyToRun(pe, header))
         {
             return new WeaveNote(NoteCodes.MixedMode, "The image mixes managed and native code.");
         }

@@ -8,7 +8,17 @@ switch (args)
         return Starvation.Run(rest);
     case ["signals", .. string[] rest]:
         return SignalCost.Run(rest);
+    case ["weaving", .. string[] rest]:
+        return WeavingSpeed.Run(rest);
+    case ["startup", .. string[] rest]:
+        return StartupTime.Run(rest);
     default:
-        Console.Error.WriteLine("Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...] | starvation [TIMES] | signals [--quick]");
+        Console.Error.WriteLine("""
+            Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
+                   ILPreempt.Benchmarks starvation [TIMES]
+                   ILPreempt.Benchmarks signals [--quick]
+                   ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
+                   ILPreempt.Benchmarks startup [--quick] [APP.dll]
+            """);
         return 64;
 }

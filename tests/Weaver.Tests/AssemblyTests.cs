@@ -297,6 +297,54 @@ public sealed class AssemblyTests : IDisposable
         Assert.Equal(NoteCodes.NotManaged, StandIn.Weaver().WeaveImage(image, null, "native.dll").Report.Code);
     }
 
+    [Theory]
+    [InlineData(0, 1)] // ILOnly cleared: C++/CLI
+    [InlineData(2, 1)] // and 32 bits required
+    [InlineData(0x10, 1)] // a native entry point
+    [InlineData(0x10, 0)] // the same in an image that says ILOnly
+    public void WeaveImage_NativeFlags_IsLeftAlone(int set, int clear)
+    {
+        byte[] image = StandIn.Compile(Loop).Image;
+        using System.Reflection.PortableExecutable.PEReader pe = new([.. image]);
+        image[pe.PEHeaders.CorHeaderStartOffset + 16] = (byte)((image[pe.PEHeaders.CorHeaderStartOffset + 16] | set) & ~clear);
+        WovenImage woven = StandIn.Weaver().WeaveImage(image, null, "mixed.dll");
+        Assert.Equal(NoteCodes.MixedMode, woven.Report.Code);
+        Assert.Same(image, woven.Image);
+    }
+
+    [Fact]
+    public void WeaveFile_WindowsPdbBeside_WeavesWithoutSymbols()
+    {
+        string file = Path.Combine(_folder, "Sample.dll");
+        File.WriteAllBytes(file, StandIn.Compile(Loop).Image);
+        File.WriteAllBytes(Path.Combine(_folder, "Sample.pdb"), [.. "Microsoft C/C++ MSF 7.00\r\n\u001aDS\0\0\0"u8, .. new byte[4096]]);
+        WeaveReport report = StandIn.Weaver().WeaveFile(file, Path.Combine(_folder, "out.dll"));
+        Assert.Equal(WeaveOutcome.Woven, report.Outcome);
+        Assert.Contains(report.Notes, n => n.Code == NoteCodes.WindowsPdb);
+        Assert.Null(report.SymbolFile);
+    }
+
+    [Theory]
+    [InlineData("v10.0.0")] // F# Interactive
+    [InlineData("v2.0.50727")]
+    [InlineData("v1.1.4322")]
+    [InlineData("Standard")]
+    public void WeaveImage_OtherMetadataVersion_KeepsItAndWritesTablesOfTwoPointZero(string version)
+    {
+        (byte[] image, byte[] symbols) = StandIn.Compile("public static class Sample { public static string Run() { var l = new System.Collections.Generic.List<int>(); for (int i = 0; i < 9; i++) l.Add(i); return l.Count.ToString(); } }");
+        int at = image.AsSpan().IndexOf("v4.0.30319"u8);
+        image.AsSpan(at, 12).Clear();
+        System.Text.Encoding.ASCII.GetBytes(version, image.AsSpan(at));
+        StandIn.RunBoth(image, symbols);
+        byte[] woven = StandIn.Weaver().WeaveImage(image, symbols, "Sample.dll").Image;
+        using System.Reflection.PortableExecutable.PEReader pe = new([.. woven]);
+        System.Collections.Immutable.ImmutableArray<byte> metadata = pe.GetMetadata().GetContent();
+        int tables = metadata.AsSpan().IndexOf("#~\0\0"u8) - 8;
+        int stream = BitConverter.ToInt32(metadata.AsSpan()[tables..]);
+        Assert.Equal((2, 0), (metadata[stream + 4], metadata[stream + 5]));
+        Assert.Equal(version, System.Reflection.Metadata.PEReaderExtensions.GetMetadataReader(pe).MetadataVersion);
+    }
+
     [Fact]
     public void WeaveImage_NetModule_IsLeftAlone() =>
         Assert.Equal(NoteCodes.MultiModule, StandIn.Weaver().WeaveImage(StandIn.Compile(Loop, kind: OutputKind.NetModule).Image, null, "m").Report.Code);

@@ -85,6 +85,6 @@ public sealed class ProgramTests
         Assert.True(checks >= Math.Min(atLeast, 1), $"{name}: met {checks} checks ({report})");
     }
 
-    private static string Source(string body) =>
+    internal static string Source(string body) =>
         "using System; using System.Collections.Generic; using System.Linq; using System.Threading.Tasks;\npublic static class Sample\n{\n" + body + "\n}\n";
 }
