@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using ILPreempt.Host.Cache;
 using ILPreempt.Weaver;
 using ILPreempt.Weaver.Resolving;
@@ -97,6 +98,9 @@ internal static class WeaveRun
     {
         private readonly int _total;
         private readonly Timer? _timer;
+
+        // Not Console.Error: on a terminal that sends the terminal's initialisation first, which is the guest's affair.
+        private readonly Stream _error = Console.OpenStandardError();
         private int _done;
         private bool _shown;
 
@@ -123,14 +127,14 @@ internal static class WeaveRun
             ended.WaitOne();
             if (_shown)
             {
-                Console.Error.Write("\r\u001b[K");
+                _error.Write("\r\u001b[K"u8);
             }
         }
 
         private void Show()
         {
             _shown = true;
-            Console.Error.Write($"\r\u001b[Kilpreempt: first run, weaving {Volatile.Read(ref _done)} of {_total} assemblies");
+            _error.Write(Encoding.UTF8.GetBytes($"\r\u001b[Kilpreempt: first run, weaving {Volatile.Read(ref _done)} of {_total} assemblies"));
         }
     }
 }
