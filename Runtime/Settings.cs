@@ -33,6 +33,12 @@ internal static class Settings
     /// <summary>Whether a signal stops goroutines that meet no check (Go: asyncpreemptoff, inverted).</summary>
     internal static bool AsyncPreempt = true;
 
+    /// <summary>Whether a goroutine that slept may end another's slice after a millisecond. False is Go's behaviour.</summary>
+    internal static bool Wakeup = true;
+
+    /// <summary>Whether a deadlock ends the process, as in Go. A program that plain dotnet would keep alive stays alive otherwise.</summary>
+    internal static bool ExitOnDeadlock;
+
     /// <summary>How long after the request the signal follows, in nanoseconds. In woven code a check comes every few microseconds.</summary>
     internal static long PreemptGraceNs = 200_000;
 
@@ -50,6 +56,8 @@ internal static class Settings
         Read("ILPREEMPT_MAXTHREADS", "ILPreempt.MaxThreads", static s => TryInt(s, 1, 1_000_000, out MaxThreads), "a number of threads, 1 to 1000000");
         Read("ILPREEMPT_STACK", "ILPreempt.Stack", static s => TrySize(s, 1 << 20, 1 << 30, out StackBytes), "a size from 1M to 1G, for example 256M");
         Read("ILPREEMPT_SCHEDTRACE", "ILPreempt.SchedTrace", static s => TryInt(s, 0, 3_600_000, out SchedTraceMs), "a period in milliseconds, 0 is off");
+        Read("ILPREEMPT_WAKEUP", "ILPreempt.Wakeup", static s => TrySwitch(s, out Wakeup), "0 or 1");
+        Read("ILPREEMPT_DEADLOCK", "ILPreempt.Deadlock", static s => (ExitOnDeadlock = s == "exit") || s == "report", "report or exit");
         Read("ILPREEMPT_ASYNCPREEMPT", "ILPreempt.AsyncPreempt", static s => TrySwitch(s, out AsyncPreempt), "0 or 1");
         Read("ILPREEMPT_GRACE", "ILPreempt.Grace", static s => TryDuration(s, 10_000, 1_000_000_000, out PreemptGraceNs), "a duration from 10us to 1s, for example 200us");
         Read("ILPREEMPT_SIGNAL", "ILPreempt.Signal", static s => TrySignal(s, out PreemptSignal), "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63");
@@ -156,13 +164,13 @@ internal static class Settings
     // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal) = before;
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock) = before;
         return false;
     }
 }

@@ -32,6 +32,8 @@ internal sealed class Setting
         new("asyncpreempt", "Whether a signal stops code without checks (default 1).", "0 or 1", text => Settings.TrySwitch(text, out _)),
         new("grace", "How long after a request the signal follows (default 200us).", "a duration from 10us to 1s, such as 200us", text => Settings.TryDuration(text, 10_000, 1_000_000_000, out _)),
         new("signal", "The signal that stops threads (default SIGURG).", "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63", text => Settings.TrySignal(text, out _)),
+        new("wakeup", "Whether a goroutine that slept may end another's slice early (default 1; Go: 0).", "0 or 1", text => Settings.TrySwitch(text, out _)),
+        new("deadlock", "What happens when all goroutines are asleep (default report).", "report or exit", text => text is "report" or "exit"),
         new("cache", "The folder for woven assemblies (default: ~/.cache/ilpreempt).", "a folder", text => text.Length > 0),
     ];
 

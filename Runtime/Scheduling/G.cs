@@ -41,6 +41,9 @@ internal sealed class G
     /// <summary>True when sysmon took the P of a goroutine that did not announce a system call. Written by sysmon before the state becomes Syscall.</summary>
     internal bool LostP;
 
+    /// <summary>Its last turn was short, and then it waited: it may go first when it is ready (Scheduler.Wakeup). Written by who takes its P.</summary>
+    internal bool ShortTurn;
+
     /// <summary>Depth of LockOSThread. Only its own code touches it.</summary>
     internal int LockDepth;
 

@@ -86,7 +86,10 @@ internal sealed class GlobalRunQueue
     private int _late;
 
     /// <summary>Whether somebody who is late waits at the head: a P looks here before its own queue then.</summary>
-    internal bool HasLate => Volatile.Read(ref _late) != 0;
+    internal bool HasLate => Late != 0;
+
+    /// <summary>How many.</summary>
+    internal int Late => Volatile.Read(ref _late);
 
     /// <summary>Readable without the lock as a hint. Written under it; the volatile store pairs with the spinner's recheck.</summary>
     internal int Count => Volatile.Read(ref _count);
@@ -98,7 +101,7 @@ internal sealed class GlobalRunQueue
         Volatile.Write(ref _count, _list.Count);
     }
 
-    /// <summary>For a goroutine whose timer ran late because no P came to it: it has waited long enough.</summary>
+    /// <summary>For a goroutine whose timer ran late because no P came to it (it has waited long enough), and for one that only slept (Scheduler.Wakeup).</summary>
     internal void PutFirst_NeedsLock(G g)
     {
         Lock.AssertHeld();

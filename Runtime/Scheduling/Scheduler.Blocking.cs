@@ -33,6 +33,7 @@ internal static unsafe partial class Scheduler
         ReleaseP(m);
         g.WaitReason = reason;
         g.WaitSince = Platform.Clock.Now();
+        g.ShortTurn = IsShortTurn(p, g.WaitSince);
         g.LostP = true;
         Interlocked.Increment(ref LostCount);
         g.CasStatus(GStatus.Running, GStatus.Syscall);

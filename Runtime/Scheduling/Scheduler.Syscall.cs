@@ -113,6 +113,13 @@ internal static unsafe partial class Scheduler
             return;
         }
 
+        if (g.Status == GStatus.Running)
+        {
+            // A signal stopped it on the way here, and it has been given a P since.
+            RunQ.Lock.Unlock();
+            return;
+        }
+
         if (g.LostP)
         {
             ForgetLostP(g);
@@ -125,7 +132,7 @@ internal static unsafe partial class Scheduler
             g.CasStatus(GStatus.Syscall, GStatus.Runnable);
             ClearPreempt(g);
             m.CurG = null;
-            RunQ.Put_NeedsLock(g);
+            PutWoken_NeedsLock(g);
         }
 
         RunQ.Lock.Unlock();
@@ -142,7 +149,7 @@ internal static unsafe partial class Scheduler
             return;
         }
 
-        SysMon.SomebodyBecameReady();
+        NoteWoken();
         G? next = StopM(m, out inheritTime);
         if (next != g)
         {
@@ -170,6 +177,7 @@ internal static unsafe partial class Scheduler
         // It may have said why it would wait (Blocking.Mark).
         g.WaitReason = g.WaitReason == WaitReason.None ? WaitReason.Syscall : g.WaitReason;
         g.WaitSince = Clock.Now();
+        g.ShortTurn = IsShortTurn(p, g.WaitSince);
         g.LostP = true;
         Interlocked.Increment(ref LostCount);
         g.CasStatus(GStatus.Running, GStatus.Syscall);

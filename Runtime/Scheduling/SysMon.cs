@@ -167,6 +167,11 @@ internal static class SysMon
             idle = retook ? 0 : idle + 1;
             delay = idle <= IdleRounds ? MinDelayNs : Math.Min(delay * 2, MaxDelayNs);
             bool deep = delay == MaxDelayNs && Volatile.Read(ref Scheduler.NPIdle) == Scheduler.Procs && !AdoptionTick.IsBusy;
+            if (deep)
+            {
+                Deadlock.Look();
+            }
+
             long wake = Math.Min(Math.Min(next, nextTrace), deep ? long.MaxValue : now + delay);
             SleepUntil(wake, deep);
             if (deep && Volatile.Read(ref Scheduler.NPIdle) != Scheduler.Procs)
@@ -246,6 +251,7 @@ internal static class SysMon
         retook = false;
         bool waits = Scheduler.SomebodyWaits();
         bool overdue = false;
+        int urgent = Scheduler.RunQ.Late;
         long next = long.MaxValue;
         foreach (P p in Scheduler.AllP)
         {
@@ -301,7 +307,7 @@ internal static class SysMon
             }
 
             seen.NativeSince = 0;
-            long end = p.SliceStart + Settings.SliceNs;
+            long end = p.SliceStart + (urgent > 0 || Scheduler.HasDueTimer(p, now) ? Scheduler.WakeupSliceNs : Settings.SliceNs);
             if (now < end && !Scheduler.WorldStopping)
             {
                 next = Math.Min(next, end);
@@ -312,6 +318,7 @@ internal static class SysMon
             }
             else
             {
+                urgent--;
                 next = Math.Min(next, Ask(m.CurG, GStatus.Running, ref seen.Request, now));
                 next = Math.Min(next, AskBySignal(m, ref seen.Request, now));
             }

@@ -17,6 +17,8 @@ Dictionary<string, Action> scenarios = new()
     ["stress"] = Stress,
     ["settings"] = () => { Scheduler.EnsureStarted(); Console.WriteLine($"{Goroutine.MaxProcs()} {Settings.SliceNs} {Settings.MaxThreads} {Settings.StackBytes}"); },
     ["trace"] = Trace,
+    ["deadlock"] = DeadlockForever,
+    ["waits-for-dotnet"] = () => { Task.Delay(300).Wait(); Console.WriteLine("woken"); },
     ["dump-me"] = DumpMe,
 };
 
@@ -36,6 +38,14 @@ static void Check()
     {
         StackGuard.MoreStack();
     }
+}
+
+// Main and another goroutine park and nobody knows them; a timer of .NET ends the process if the report does not.
+static void DeadlockForever()
+{
+    using Timer end = new(_ => Environment.Exit(7), null, 1500, -1);
+    Goroutine.Start(() => Scheduler.GoPark(null, null, WaitReason.ChanReceive));
+    Scheduler.GoPark(null, null, WaitReason.Select);
 }
 
 static void MainId()

@@ -90,6 +90,24 @@ public class ScenarioTests
         Assert.Equal("ilpreempt: ILPREEMPT_SLICE=soon is ignored: want a duration from 100us to 60s, for example 10ms\n", child.StdErr);
     }
 
+    [Theory]
+    [InlineData("report", 7, "ilpreempt: ")]
+    [InlineData("exit", 2, "fatal error: ")]
+    public void Deadlock_OfAllGoroutines_IsReportedAndEndsTheProcessOnlyOnRequest(string setting, int exitCode, string prefix)
+    {
+        ChildResult child = Run("deadlock", ("ILPREEMPT_DEADLOCK", setting));
+        Assert.Equal(exitCode, child.ExitCode);
+        Assert.Equal(
+            prefix + "all goroutines are asleep - deadlock!\n\ngoroutine 1 [select]:\n\ngoroutine 2 [chan receive]:\ncreated by goroutine 1\n", child.StdErr);
+    }
+
+    [Fact]
+    public void Main_ThatWaitsForDotnet_IsNoDeadlock()
+    {
+        ChildResult child = Run("waits-for-dotnet", ("ILPREEMPT_DEADLOCK", "exit"));
+        Assert.Equal((0, "woken\n", ""), (child.ExitCode, child.StdOut, child.StdErr));
+    }
+
     [Fact]
     public void SchedTrace_On_PrintsGosLine()
     {
