@@ -64,9 +64,12 @@ class Program
         });
         if (endless)
         {
-            // Where nothing stops the loop the sleeper never gets to end it. Main is in native code, without a P.
-            ended.Wait(TimeSpan.FromSeconds(s_seconds + 3));
-            s_stop = true;
+            // Where nothing stops the loop no goroutine gets to end it: a thread that is none does.
+            new Thread(() =>
+            {
+                Thread.Sleep(TimeSpan.FromSeconds(s_seconds + 3));
+                s_stop = true;
+            }) { IsBackground = true }.Start();
         }
 
         ended.Wait();
