@@ -31,6 +31,11 @@ public sealed class AssemblyWeaver
     }
 
     /// <summary>
+    /// Whether the thread pool may help with a big assembly. Not in a guest's own process, whose pool is the guest's.
+    /// </summary>
+    public bool MayUseThreadPool { get; init; }
+
+    /// <summary>
     /// Weaves a file. The output appears whole or not at all (temporary file and rename), the symbols beside it
     /// first. When the report says LeftAlone nothing was written.
     /// </summary>
@@ -100,7 +105,7 @@ public sealed class AssemblyWeaver
 
             assembly = reader!.GetString(reader.GetAssemblyDefinition().Name);
             int entryPoint = isEntryAssembly ? Suitability.EntryPointRow(pe) : 0;
-            Task<ModuleDefinition>? early = EarlyRead.Start(image, Open);
+            Task<ModuleDefinition>? early = MayUseThreadPool ? EarlyRead.Start(image, Open) : null;
             AssemblyScan scan = new(pe, reader, _references, _options.Redirect);
             WeavingPipeline.Decide(scan, _options);
             if (entryPoint == 0 && !scan.Facts.Any(WeavingPipeline.IsWanted))

@@ -63,7 +63,7 @@ internal static class WeaveCommand
         WeaveReport report;
         try
         {
-            report = new AssemblyWeaver(options, set).WeaveFile(input, output, isEntryAssembly: true);
+            report = new AssemblyWeaver(options, set) { MayUseThreadPool = true }.WeaveFile(input, output, isEntryAssembly: true);
         }
         catch (WeaveException mistake)
         {

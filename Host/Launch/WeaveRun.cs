@@ -41,7 +41,7 @@ internal static class WeaveRun
         ContentStore store = new(cache, options.Identity);
         ContentStore entryStore = new(cache, options.Identity + ";entry");
         using ReferenceSet set = new(references);
-        AssemblyWeaver weaver = new(options, set);
+        AssemblyWeaver weaver = new(options, set) { MayUseThreadPool = true };
         using Progress progress = new(inputs.Count);
         Nursery.Open(inputs);
 

@@ -26,6 +26,14 @@ public sealed class AssemblyTests : IDisposable
     }
 
     [Fact]
+    public void WeaveImage_WithThreadPool_IsTheSame()
+    {
+        byte[] image = File.ReadAllBytes(typeof(Microsoft.CodeAnalysis.SyntaxNode).Assembly.Location);
+        AssemblyWeaver helped = new(new WeaverOptions(), StandIn.References) { MayUseThreadPool = true };
+        Assert.Equal(StandIn.Weaver().WeaveImage(image, null, "big.dll").Image, helped.WeaveImage(image, null, "big.dll").Image);
+    }
+
+    [Fact]
     public void WeaveImage_AlreadyWoven_IsLeftAlone()
     {
         WovenImage first = StandIn.Weaver().WeaveImage(StandIn.Compile(Loop).Image, null, "Sample.dll");
