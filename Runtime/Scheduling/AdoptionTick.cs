@@ -19,6 +19,9 @@ internal static class AdoptionTick
     /// <summary>CPU time between two ticks below which nobody can have run for a slice.</summary>
     private const long BusyNs = 2_000_000;
 
+    /// <summary>How often an idle process is looked at while goroutines of adopted threads wait in it: their work may end without using the CPU.</summary>
+    private const long IdleLookNs = 1_000_000_000;
+
     private static long s_next;
     private static long s_opened;
     private static long s_closes;
@@ -51,7 +54,7 @@ internal static class AdoptionTick
 
         if (s_opened == 0)
         {
-            return IsBusy ? s_next : long.MaxValue;
+            return IsBusy ? s_next : Volatile.Read(ref Adoption.Count) != 0 ? now + IdleLookNs : long.MaxValue;
         }
 
         int finds = Volatile.Read(ref Adoption.Finds);

@@ -12,10 +12,12 @@ switch (args)
         return WeavingSpeed.Run(rest);
     case ["startup", .. string[] rest]:
         return StartupTime.Run(rest);
+    case ["throughput", .. string[] rest]:
+        return Throughput.Run(rest);
     default:
         Console.Error.WriteLine("""
             Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
-                   ILPreempt.Benchmarks starvation [TIMES]
+                   ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
                    ILPreempt.Benchmarks startup [--quick] [APP.dll]
