@@ -59,7 +59,9 @@ public class AsyncPreemptTests
         Assert.True(result.ExitCode == 0, result.ToString());
         string own = kind switch
         {
-            "urg" => "handled 5\n",
+            // One of ours may be on its way to each of the three loops when the program installs its handler; later there are none,
+            // though it goes on for half a second at a thousand signals a second.
+            "urg" => Regex.Match(result.StdOut, @"^handled [5-8]\n").Value,
             "onstack" => "alive\n",
             "child" => ChildProcess.Run("/bin/grep", ["Sig[BIC]", "/proc/self/status"]).StdOut,
             "native" => "broken off: 0\n",
