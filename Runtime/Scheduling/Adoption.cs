@@ -275,7 +275,7 @@ internal static unsafe class Adoption
 
     /// <summary>The same as seen by sysmon, which leaves those alone that run managed code: they see to it at their next check.</summary>
     private static bool IsOverOutside(M m) => !m.Thread!.IsAlive
-        || (SysMon.IsInNativeCode(m) && (m.Counter != null ? IsOver(m) : m.CurG is { LostP: true, WaitReason: WaitReason.Syscall } g && s_now - g.WaitSince > IdleNs));
+        || (SysMon.IsInNativeCode(m) && (m.Counter != null ? IsOver(m) : m.CurG is { LostP: true, WaitReason: WaitReason.Syscall or WaitReason.MonitorEnter } g && s_now - g.WaitSince > IdleNs));
 
     /// <summary>
     /// Its P is taken first, so that the goroutine is in Syscall with LostP. The thread may come back at any moment; under

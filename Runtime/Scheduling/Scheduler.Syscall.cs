@@ -174,8 +174,13 @@ internal static unsafe partial class Scheduler
             RuntimePanic.Throw($"retake: m{m.Id} ran p{p.Id} without a goroutine");
         }
 
-        // It may have said why it would wait (Blocking.Mark).
-        g.WaitReason = g.WaitReason == WaitReason.None ? WaitReason.Syscall : g.WaitReason;
+        if (g.WaitReason == WaitReason.None)
+        {
+            // It did not say why it would wait (Blocking.Mark). Managed waits that nobody announces are locks: marking those costs too much.
+            bool waits = m.Thread is Thread thread && (thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
+            g.WaitReason = waits ? WaitReason.MonitorEnter : WaitReason.Syscall;
+        }
+
         g.WaitSince = Clock.Now();
         g.ShortTurn = IsShortTurn(p, g.WaitSince);
         g.LostP = true;

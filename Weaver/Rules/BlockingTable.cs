@@ -37,8 +37,6 @@ internal static class BlockingTable
         Region System.Threading.Thread Preempted Yield
         Region System.Threading.SpinWait Preempted SpinOnce!NextSpinWillYield SpinUntil
         Region System.Threading.Monitor SyncCondWait Wait
-        Mark System.Threading.Monitor MonitorEnter Enter TryEnter
-        Mark System.Threading.Lock SyncMutexLock Enter EnterScope TryEnter
         Mark System.Threading.ReaderWriterLockSlim SyncMutexLock EnterReadLock EnterWriteLock EnterUpgradeableReadLock TryEnterReadLock TryEnterWriteLock TryEnterUpgradeableReadLock
         Mark System.Threading.ReaderWriterLock SyncMutexLock AcquireReaderLock AcquireWriterLock UpgradeToWriterLock
         Region System.Threading.SemaphoreSlim SemAcquire Wait?CurrentCount
@@ -95,6 +93,7 @@ internal static class BlockingTable
     /// <summary>What blocks and is left alone, for people: sysmon takes the P after 20 us when somebody waits for it.</summary>
     public static IReadOnlyList<(string What, string Why)> LeftAlone { get; } =
     [
+        ("System.Threading.Monitor.Enter, TryEnter, System.Threading.Lock", "too hot for a mark; the wait reason is 'monitor enter'"),
         ("System.Threading.SpinLock", "spins; a goroutine that waits for one uses its slice up"),
         ("System.Threading.Thread.SpinWait", "does not block"),
         ("System.Lazy`1.Value, LazyInitializer", "a Monitor inside the framework"),

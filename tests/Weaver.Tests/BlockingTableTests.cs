@@ -70,7 +70,7 @@ public sealed class BlockingTableTests
     [InlineData("System.Threading.Thread", "Sleep Join Yield")]
     [InlineData("System.Threading.WaitHandle", "WaitOne WaitAll WaitAny SignalAndWait")]
     [InlineData("System.Threading.Tasks.Task", "Wait WaitAll WaitAny")]
-    [InlineData("System.Threading.Monitor", "Enter TryEnter Wait")]
+    [InlineData("System.Threading.Monitor", "Wait")]
     [InlineData("System.Net.Sockets.Socket", "Accept Connect Receive ReceiveFrom ReceiveMessageFrom Poll Select Send SendTo SendFile Disconnect")]
     [InlineData("System.Diagnostics.Process", "WaitForExit WaitForInputIdle Start")]
     [InlineData("System.Console", "Read ReadLine ReadKey")]

@@ -121,6 +121,33 @@ public class AdoptionTests
     }
 
     [Fact]
+    public void Goroutine_ThatWaitsForALock_SaysSo()
+    {
+        using Gos.Procs procs = Gos.WithProcs(1);
+        object gate = new();
+        bool held = false;
+        G? waiter = null;
+        Gos.Run(
+            () =>
+            {
+                lock (gate)
+                {
+                    Volatile.Write(ref held, true);
+                    Assert.True(ComputeUntil(() => Volatile.Read(ref waiter) is { Status: GStatus.Syscall, WaitReason: WaitReason.MonitorEnter }));
+                }
+            },
+            () =>
+            {
+                ComputeUntil(() => Volatile.Read(ref held));
+                Volatile.Write(ref waiter, M.Current!.CurG);
+                lock (gate)
+                {
+                    held = false;
+                }
+            });
+    }
+
+    [Fact]
     public void Blocking_LeftByAnException_GetsItsPBackAtACheck()
     {
         Gos.Run(() =>
