@@ -1,10 +1,12 @@
 using System.Runtime.InteropServices;
+using ILPreempt.Runtime.Scheduling;
 
 namespace ILPreempt.Runtime.Platform;
 
 /// <summary>
 /// The mutex of the scheduler's own data (Go: runtime.mutex). Three states: 0 free, 1 held, 2 held and somebody sleeps.
-/// Never a Monitor: a goroutine stopped inside one would hold up dispatch, and dispatch is what would resume it.
+/// Never a Monitor: a goroutine stopped inside one would hold up dispatch, and dispatch is what would resume it. For the same
+/// reason its holder is never stopped by a signal: it counts in M.Locks, as in Go.
 /// </summary>
 internal sealed unsafe class RuntimeLock
 {
@@ -23,6 +25,7 @@ internal sealed unsafe class RuntimeLock
 
     internal void Lock()
     {
+        Count(1);
         if (Interlocked.CompareExchange(ref *_word, 1, 0) == 0)
         {
             return;
@@ -44,7 +47,17 @@ internal sealed unsafe class RuntimeLock
         }
     }
 
-    internal bool TryLock() => Interlocked.CompareExchange(ref *_word, 1, 0) == 0;
+    internal bool TryLock()
+    {
+        Count(1);
+        if (Interlocked.CompareExchange(ref *_word, 1, 0) == 0)
+        {
+            return true;
+        }
+
+        Count(-1);
+        return false;
+    }
 
     internal void Unlock()
     {
@@ -57,6 +70,16 @@ internal sealed unsafe class RuntimeLock
         if (before == 2)
         {
             Futex.WakeOne(_word);
+        }
+
+        Count(-1);
+    }
+
+    private static void Count(int change)
+    {
+        if (M.Current is M m)
+        {
+            m.Slot->Locks += change;
         }
     }
 
