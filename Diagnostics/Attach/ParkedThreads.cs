@@ -14,7 +14,7 @@ internal sealed class ParkedThreads(IDataReader inner) : IDataReader
 {
     private const int TidOffset = 0;
     private const int HandlerOffset = 20;
-    private const int RegistersOffset = 144;
+    private const int RegistersOffset = 152;
     private const int Parked = 1;
     private const int RegisterCount = 17;
 

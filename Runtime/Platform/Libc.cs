@@ -17,6 +17,13 @@ internal static unsafe partial class Libc
     [DllImport("libc", EntryPoint = "syscall", SetLastError = false)]
     internal static extern nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
 
+    /// <summary>On which CPU the caller runs now; -1 where that is unknown.</summary>
+    internal static int CurrentCpu() => OperatingSystem.IsLinux() ? SchedGetCpu() : -1;
+
+    [SuppressGCTransition]
+    [DllImport("libc", EntryPoint = "sched_getcpu")]
+    private static extern int SchedGetCpu();
+
     [DllImport("libc", EntryPoint = "write")]
     internal static extern nint Write(int fd, byte* bytes, nint count);
 

@@ -66,6 +66,9 @@ internal unsafe struct MSlot
     internal int Locks;
     internal int ParkSignal;
 
+    /// <summary>The CPU on which its thread was when it left its goroutine last (GlobalRunQueue).</summary>
+    internal int Cpu;
+
     /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
     internal nuint NoPreemptMark;
 

@@ -22,7 +22,11 @@ internal static class AdoptionTick
     /// <summary>How often an idle process is looked at while goroutines of adopted threads wait in it: their work may end without using the CPU.</summary>
     private const long IdleLookNs = 1_000_000_000;
 
+    /// <summary>The next tick after one that brought a goroutine, in fifths of a slice: a burst of work is sorted out soon.</summary>
+    private const int BurstFifths = 2;
+
     private static long s_next;
+    private static long s_adoptions;
     private static long s_opened;
     private static long s_closes;
     private static long s_used;
@@ -39,7 +43,9 @@ internal static class AdoptionTick
     {
         if (now >= s_next)
         {
-            s_next = now + Settings.SliceNs;
+            long adoptions = Volatile.Read(ref Adoption.Adoptions);
+            s_next = now + (adoptions != s_adoptions ? Settings.SliceNs / 5 * BurstFifths : Settings.SliceNs);
+            s_adoptions = adoptions;
             long used = CpuAlarm.Used();
             IsBusy = used == 0 || used - s_used >= BusyNs;
             s_used = used;

@@ -24,6 +24,9 @@ internal sealed class G
     /// <summary>Link in the global queue or an injected list. Owned by whoever owns the list.</summary>
     internal G? SchedLink;
 
+    /// <summary>How often others were taken from the global queue before it. Under the scheduler's lock.</summary>
+    internal byte PassedOver;
+
     /// <summary>Links in the list of all goroutines, under AllGs' lock.</summary>
     internal G? AllNext;
     internal G? AllPrevious;

@@ -39,6 +39,7 @@ internal static unsafe class SchedTrace
 
         text.Append(" ] ");
         AppendPreemptions(text);
+        text.Append(" sysmon=[rounds ").Append(SysMon.Rounds).Append(" retakes ").Append(SysMon.Retakes).Append(']');
         return text.Append('\n').ToString();
     }
 

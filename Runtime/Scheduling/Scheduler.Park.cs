@@ -95,6 +95,8 @@ internal static unsafe partial class Scheduler
         ClearPreempt(g);
         m.CurG = null;
 
+        m.Slot->Cpu = Libc.CurrentCpu();
+
         // Its slice ends here; a goroutine that a timer now puts into runnext inherits a fresh one.
         m.P!.SliceStart = Clock.Now();
         RunQ.Lock.Lock();

@@ -55,6 +55,9 @@ internal static class SysMon
     private const long MinSignalDelayNs = 100_000;
     private const long MaxSignalDelayNs = 400_000;
 
+    /// <summary>How long the answer to a signal is waited for without sleeping.</summary>
+    private const long AnswerNs = 30_000;
+
     /// <summary>Where sysmon sleeps. A thread that a signal has stopped wakes it.</summary>
     internal static readonly Note Note = new();
 
@@ -260,7 +263,6 @@ internal static class SysMon
             {
                 Scheduler.PreemptPark(p, stopped);
                 p.Seen = default;
-                retook = true;
                 continue;
             }
 
@@ -321,6 +323,11 @@ internal static class SysMon
                 urgent--;
                 next = Math.Min(next, Ask(m.CurG, GStatus.Running, ref seen.Request, now));
                 next = Math.Min(next, AskBySignal(m, ref seen.Request, now));
+                if (p.Status == PStatus.Preempted)
+                {
+                    Scheduler.PreemptPark(p, m);
+                    p.Seen = default;
+                }
             }
         }
 
@@ -376,11 +383,30 @@ internal static class SysMon
         if (now >= request.NextSignal)
         {
             Scheduler.PreemptM(m, now);
+            AwaitAnswer(m);
             request.NextSignal = now + request.SignalDelay;
             request.SignalDelay = Math.Min(request.SignalDelay * 2, MaxSignalDelayNs);
         }
 
         return request.NextSignal;
+    }
+
+    /// <summary>
+    /// A thread that runs answers within some microseconds. Sleeping meanwhile costs the P three to ten times as much: sysmon would have
+    /// to be woken before it can pass the P on.
+    /// </summary>
+    private static unsafe void AwaitAnswer(M m)
+    {
+        if (Environment.ProcessorCount == 1)
+        {
+            return;
+        }
+
+        long until = Clock.Now() + AnswerNs;
+        while (Volatile.Read(ref m.Slot->SignalPending) != 0 && Clock.Now() < until)
+        {
+            Thread.SpinWait(4);
+        }
     }
 
     /// <summary>

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -60,6 +61,7 @@ struct m_slot {
     _Atomic int32_t handler;
     volatile int32_t locks;         // M.Locks: not stopped while above zero
     volatile int32_t park_signal;   // the signal that ends its park
+    volatile int32_t cpu;           // where the thread was when it left its goroutine
     volatile uint64_t no_preempt_mark;
     _Atomic int64_t *volatile p_state;
     volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code
@@ -314,6 +316,7 @@ static int Stop(struct m_slot *m, int signal, const ucontext_t *c)
         return IN_RUNTIME;
     }
     SaveRegisters(m, c);
+    m->cpu = sched_getcpu();
     m->park_signal = signal;
     atomic_store(&m->handler, HANDLER_PARKED);
     if (stop == STOP_NONE) {

@@ -18,7 +18,7 @@ switch (args)
         Console.Error.WriteLine("""
             Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
-                   ILPreempt.Benchmarks signals [--quick]
+                   ILPreempt.Benchmarks signals [slowdown] [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
                    ILPreempt.Benchmarks startup [--quick] [APP.dll]
             """);

@@ -26,7 +26,11 @@ internal static class SignalCost
             return 1;
         }
 
-        Pauses(quick ? [0, 1, 8] : [0, 1, 2, 4, 8, 16, 32, 63], quick ? 20 : 100);
+        if (!args.Contains("slowdown"))
+        {
+            Pauses(quick ? [0, 1, 8] : [0, 1, 2, 4, 8, 16, 32, 63], quick ? 20 : 100);
+        }
+
         Slowdown(quick ? 5 : 41);
         return 0;
     }
@@ -107,7 +111,7 @@ internal static class SignalCost
             {
                 while (!s_stop)
                 {
-                    Goroutine.Sleep(TimeSpan.FromMilliseconds(1));
+                    Goroutine.Sleep(TimeSpan.FromMilliseconds(9));
                 }
 
                 ended.Set();

@@ -115,7 +115,7 @@ public class ScenarioTests
         string[] lines = child.StdErr.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.True(lines.Length >= 2, child.StdErr);
         Assert.All(lines, line => Assert.Matches(
-            new Regex(@"^SCHED \d+ms: gomaxprocs=2 idleprocs=\d threads=\d+ spinningthreads=\d needspinning=\d idlethreads=\d+ runqueue=\d+ \[ \d+ \d+ \] schedticks=\[ \d+ \d+ \] preempted=\[check \d+ signal \d+\] released=\d+ refused=\[native \d+ unknown \d+ runtime \d+ region \d+ stack \d+ masked \d+\]$"), line));
+            new Regex(@"^SCHED \d+ms: gomaxprocs=2 idleprocs=\d threads=\d+ spinningthreads=\d needspinning=\d idlethreads=\d+ runqueue=\d+ \[ \d+ \d+ \] schedticks=\[ \d+ \d+ \] preempted=\[check \d+ signal \d+\] released=\d+ refused=\[native \d+ unknown \d+ runtime \d+ region \d+ stack \d+ masked \d+\] sysmon=\[rounds \d+ retakes \d+\]$"), line));
     }
 
     private static ChildResult Run(string scenario, params (string Name, string Value)[] environment) =>

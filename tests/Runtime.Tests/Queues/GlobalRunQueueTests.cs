@@ -1,0 +1,90 @@
+using ILPreempt.Runtime.Scheduling;
+using Xunit;
+
+namespace ILPreempt.Runtime.Tests.Queues;
+
+public sealed unsafe class GlobalRunQueueTests
+{
+    private const int Here = 3;
+    private const int Elsewhere = 5;
+
+    [Fact]
+    public void PopNear_OneSleptHere_IsTakenBeforeThoseThatSleptElsewhere()
+    {
+        GList list = Of(Elsewhere, Elsewhere, Here, Elsewhere, Here);
+
+        Assert.Equal([3, 5, 1, 2, 4], Take(ref list, 5));
+        Assert.Equal(0, list.Count);
+    }
+
+    [Fact]
+    public void PopNear_NoneSleptHere_TakesTheHead()
+    {
+        GList list = Of(Elsewhere, Elsewhere);
+
+        Assert.Equal([1, 2], Take(ref list, 2));
+    }
+
+    [Fact]
+    public void PopNear_NotStarted_IsTakenInItsTurn()
+    {
+        GList list = default;
+        list.PushBack(new G(1, 0, null));
+        list.PushBack(new G(2, 0, null));
+
+        Assert.Equal([1, 2], Take(ref list, 2));
+    }
+
+    [Fact]
+    public void PopNear_OthersKeepComing_HeadIsPassedOverAtMostEightTimes()
+    {
+        GList list = Of(Elsewhere);
+        List<long> taken = [];
+        for (int id = 2; id < 20; id++)
+        {
+            list.PushBack(Slept(id, Here));
+            taken.Add(list.PopNear(Here)!.Id);
+        }
+
+        Assert.Equal(8, taken.IndexOf(1));
+    }
+
+    [Fact]
+    public void PopNear_LastIsTaken_TailGoesOnWhereItWas()
+    {
+        GList list = Of(Elsewhere, Here);
+
+        Assert.Equal([2], Take(ref list, 1));
+        list.PushBack(Slept(3, Elsewhere));
+        Assert.Equal([1, 3], Take(ref list, 2));
+    }
+
+    private static GList Of(params int[] cpus)
+    {
+        GList list = default;
+        for (int i = 0; i < cpus.Length; i++)
+        {
+            list.PushBack(Slept(i + 1, cpus[i]));
+        }
+
+        return list;
+    }
+
+    private static G Slept(int id, int cpu)
+    {
+        M m = new(id, isForeign: false);
+        m.Slot->Cpu = cpu;
+        return new G(id, 0, null) { LockedM = m };
+    }
+
+    private static long[] Take(ref GList list, int n)
+    {
+        long[] ids = new long[n];
+        for (int i = 0; i < n; i++)
+        {
+            ids[i] = list.PopNear(Here)!.Id;
+        }
+
+        return ids;
+    }
+}
