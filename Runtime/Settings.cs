@@ -2,6 +2,19 @@ using System.Globalization;
 
 namespace ILPreempt.Runtime;
 
+/// <summary>What SIGQUIT does to a hosted process.</summary>
+internal enum QuitMode
+{
+    /// <summary>Prints the goroutines, then ends as plain dotnet does.</summary>
+    Exit,
+
+    /// <summary>Prints the goroutines; the program goes on.</summary>
+    Continue,
+
+    /// <summary>As plain dotnet.</summary>
+    Off,
+}
+
 /// <summary>
 /// The scheduler's settings. Each comes from its environment variable, else from the AppContext property
 /// <c>ILPreempt.Name</c> that a build puts into the runtimeconfig, else from the default here.
@@ -48,6 +61,12 @@ internal static class Settings
     /// <summary>How many goroutines may be stopped by a signal at once: each makes collections longer (docs/scheduler.md).</summary>
     internal static int MaxStopped = 64;
 
+    /// <summary>Whether tools may look at the process through its socket (Diagnostics/Door.cs).</summary>
+    internal static bool Diagnostics = true;
+
+    /// <summary>What SIGQUIT does.</summary>
+    internal static QuitMode Quit = QuitMode.Exit;
+
     /// <summary>Reads all of them. Called once, before the first P exists.</summary>
     internal static void Load()
     {
@@ -61,6 +80,8 @@ internal static class Settings
         Read("ILPREEMPT_ASYNCPREEMPT", "ILPreempt.AsyncPreempt", static s => TrySwitch(s, out AsyncPreempt), "0 or 1");
         Read("ILPREEMPT_GRACE", "ILPreempt.Grace", static s => TryDuration(s, 10_000, 1_000_000_000, out PreemptGraceNs), "a duration from 10us to 1s, for example 200us");
         Read("ILPREEMPT_SIGNAL", "ILPreempt.Signal", static s => TrySignal(s, out PreemptSignal), "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63");
+        Read("ILPREEMPT_DIAGNOSTICS", "ILPreempt.Diagnostics", static s => TrySwitch(s, out Diagnostics), "0 or 1");
+        Read("ILPREEMPT_QUIT", "ILPreempt.Quit", static s => TryQuit(s, out Quit), "exit, continue or off");
         Read("ILPREEMPT_STRESS", "ILPreempt.Stress", TryStress, "n or n:seed with n from 0 (off) to 1000000");
     }
 
@@ -135,6 +156,12 @@ internal static class Settings
             && (signal += from) is >= RtMin + 2 and <= 63;
     }
 
+    internal static bool TryQuit(string text, out QuitMode mode)
+    {
+        mode = text switch { "continue" => QuitMode.Continue, "off" => QuitMode.Off, _ => QuitMode.Exit };
+        return mode != QuitMode.Exit || text == "exit";
+    }
+
     private static bool TryStress(string text)
     {
         string[] parts = text.Split(':');
@@ -164,13 +191,13 @@ internal static class Settings
     // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock) = before;
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit) = before;
         return false;
     }
 }

@@ -1,143 +1,288 @@
-using System.Diagnostics;
+using System.Globalization;
+using ILPreempt.Diagnostics.Symbols;
 using Microsoft.Diagnostics.Runtime;
 
 namespace ILPreempt.Diagnostics.Attach;
 
+/// <summary>How a process is read.</summary>
+public enum ReadWay
+{
+    /// <summary>By its socket if it has one, else by attaching.</summary>
+    Auto,
+
+    /// <summary>Through its own socket: no ptrace, and it stands still for some milliseconds only.</summary>
+    Socket,
+
+    /// <summary>With ptrace: it stands still until all is read.</summary>
+    Attach,
+}
+
 /// <summary>
-/// Stops a live process with ptrace, reads its goroutines and stacks with ClrMD, and lets it go on. The scheduler's list of
-/// goroutines is an ordinary linked list of objects, found through a static field; names that are read here are
-/// ILPreempt.Runtime's internals (AllGs, G, M) and a test reads each.
-/// The target may have been stopped in the middle of changing the list, so the walk is bounded and tolerates nulls.
+/// Reads a process's goroutines and stacks: the scheduler's table gives goroutines, threads and processors, the debugging library the
+/// managed stacks, the pdbs the lines. The three ways (a snapshot through the socket, ptrace, a core file) differ only in who
+/// answers a read of memory and a question for registers.
 /// </summary>
 public static class ProcessReader
 {
-    private const string Scheduling = "ILPreempt.Runtime.Scheduling.";
-
-    /// <summary>Bounds against a corrupt list or stack, far above what real programs have.</summary>
-    private const int MaxGoroutines = 1_000_000;
+    /// <summary>Bound against a corrupt stack, far above what is useful to print.</summary>
     private const int MaxFrames = 200;
 
     private static readonly string[] s_states = ["Idle", "Runnable", "Running", "Syscall", "Waiting", "", "Dead", "", "", "Preempted"];
 
-    /// <summary>Reads <paramref name="processId"/>. The process stands still for 0.1 to 0.3 s.</summary>
-    /// <exception cref="AttachException">There is no such process, ptrace is refused, or it runs no .NET.</exception>
-    public static ProcessSnapshot Read(int processId)
+    // In the order of WaitReason.
+    private static readonly string[] s_reasons =
+        ["", "sleep", "chan receive", "chan send", "select", "sync.Mutex.Lock", "semacquire", "IO wait", "syscall", "preempted", "monitor enter", "task wait", "stopping the world", "sync.Cond.Wait"];
+
+    /// <summary>Reads a live process.</summary>
+    /// <param name="processId">Which; not the calling one.</param>
+    /// <param name="way">How.</param>
+    /// <param name="all">With the frames of the scheduler itself.</param>
+    /// <exception cref="AttachException">There is no such process, it can't be read, or it runs no .NET.</exception>
+    public static ProcessSnapshot Read(int processId, ReadWay way = ReadWay.Auto, bool all = false)
+    {
+        List<string> notes = [];
+        if (way == ReadWay.Socket || (way == ReadWay.Auto && DoorClient.PathOf(processId) != null))
+        {
+            try
+            {
+                using SnapshotReader snapshot = SnapshotReader.Open(processId);
+                return Guard(processId, () => Read(snapshot, processId, string.Create(CultureInfo.InvariantCulture, $"socket; the process stood still for {snapshot.Paused.TotalMilliseconds:F1} ms"), isLive: true, all, notes));
+            }
+            catch (AttachException e) when (way == ReadWay.Auto)
+            {
+                notes.Add($"{e.Message}; attached instead");
+            }
+        }
+
+        return Guard(processId, () =>
+        {
+            using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
+            return Read(attached.DataReader, processId, "attach", isLive: true, all, notes);
+        });
+    }
+
+    /// <summary>Reads a core file.</summary>
+    /// <param name="path">The file: a full or a heap dump, of this machine's architecture.</param>
+    /// <param name="all">With the frames of the scheduler itself.</param>
+    /// <exception cref="AttachException">It is no core file, is cut off, or holds no .NET.</exception>
+    public static ProcessSnapshot ReadCore(string path, bool all = false)
+    {
+        if (!File.Exists(path))
+        {
+            throw new AttachException($"there is no file {path}");
+        }
+
+        try
+        {
+            using DataTarget core = DataTarget.LoadDump(path);
+            return Read(core.DataReader, core.DataReader.ProcessId, "core", isLive: false, all, []);
+        }
+        catch (Exception e) when (e is not AttachException and not OutOfMemoryException)
+        {
+            throw new AttachException($"{path} cannot be read as a core file: {OneLine(e)}", e);
+        }
+    }
+
+    // The debugging library throws what it likes when the process dies meanwhile or its memory makes no sense.
+    private static ProcessSnapshot Guard(int processId, Func<ProcessSnapshot> read)
+    {
+        if (!Directory.Exists($"/proc/{processId}") && OperatingSystem.IsLinux())
+        {
+            throw new AttachException($"there is no process {processId}");
+        }
+
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is not AttachException and not OutOfMemoryException)
+        {
+            throw Directory.Exists($"/proc/{processId}") || !OperatingSystem.IsLinux()
+                ? new AttachException($"cannot read process {processId}: {OneLine(e)}; it must be yours and ptrace must be allowed", e)
+                : new AttachException($"process {processId} ended while it was read", e);
+        }
+    }
+
+    private static string OneLine(Exception e) => e.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+
+    private static ProcessSnapshot Read(IDataReader memory, int processId, string way, bool isLive, bool all, List<string> notes)
+    {
+        SavedRegisters reader = new(memory);
+        using DataTarget target = new(reader, new DataTargetOptions());
+        using ClrRuntime runtime = CreateRuntime(target, processId);
+        using SourceLines lines = new();
+        SchedulerTable? table = FindTable(runtime, reader, notes);
+        HashSet<uint> parked = [];
+        foreach (ulong slot in table?.Slots ?? [])
+        {
+            if (reader.Note(slot, out uint tid))
+            {
+                parked.Add(tid);
+            }
+        }
+
+        StackReader stacks = new(runtime, lines, all);
+        Dictionary<uint, GoroutineRow> carriers = [];
+        foreach (GoroutineRow row in table?.Goroutines ?? [])
+        {
+            if (row.Tid != 0)
+            {
+                carriers[(uint)row.Tid] = row;
+            }
+        }
+
+        List<GoroutineSnapshot> goroutines = [];
+        int lookups = 0;
+        foreach (GoroutineRow row in (table?.Goroutines ?? []).OrderBy(g => g.Id))
+        {
+            stacks.Threads.TryGetValue((uint)row.Tid, out ClrThread? thread);
+            List<FrameSnapshot> stack = thread == null ? [] : stacks.Frames(thread);
+            bool waits = State(row) is "Waiting" or "Syscall";
+            WaitTarget? waitsFor = waits && thread != null && lookups < WaitTargets.MaxLookups
+                ? stacks.WaitsFor(thread, stack, tid => carriers.TryGetValue(tid, out GoroutineRow owner) ? owner.Id : 0, ref lookups)
+                : null;
+            goroutines.Add(Goroutine(row, table!, isLive ? Cpu(processId, row) : null, parked.Contains((uint)row.Tid), waitsFor, stack));
+        }
+
+        List<ThreadSnapshot> others = [.. stacks.Threads.Values
+            .Where(t => !carriers.ContainsKey(t.OSThreadId))
+            .Select(t => new ThreadSnapshot(t.OSThreadId, t.ManagedThreadId, stacks.Frames(t)))];
+        notes.AddRange(stacks.Problems);
+        return new ProcessSnapshot(processId, way, table != null, goroutines, others, notes);
+    }
+
+    private static GoroutineSnapshot Goroutine(
+        GoroutineRow row, SchedulerTable table, TimeSpan? cpu, bool isParked, WaitTarget? waitsFor, IReadOnlyList<FrameSnapshot> frames)
+    {
+        string state = State(row);
+        bool waits = state is "Waiting" or "Syscall";
+        ProcessorRow? p = row.Tid == 0 ? null : table.Processors.Cast<ProcessorRow?>().FirstOrDefault(p => p!.Value.Owner == row.M && p.Value.Status is 1 or 2 or 3);
+        return new GoroutineSnapshot(
+            row.Id,
+            row.ParentId,
+            state,
+            waits && (uint)row.WaitReason < s_reasons.Length ? s_reasons[row.WaitReason] : "",
+            waits && row.WaitSince != 0 ? TimeSpan.FromMicroseconds(Math.Max(0, table.Now - row.WaitSince) / 1000.0) : TimeSpan.Zero,
+            row.LockDepth > 0,
+            isParked,
+            row.PreemptedByCheck,
+            row.PreemptedBySignal,
+            row.Turns,
+            cpu,
+            (uint)row.Tid,
+            row.Tid == 0 ? -1 : row.M,
+            state == "Running" && p != null ? p.Value.Id : -1,
+            waitsFor,
+            frames);
+    }
+
+    private static string State(GoroutineRow row) => (uint)row.Status < s_states.Length ? s_states[row.Status] : "";
+
+    private static TimeSpan? Cpu(int process, GoroutineRow row) =>
+        row.Tid == 0 ? null : TimeSpan.FromMicroseconds(Math.Max(0, ThreadCpu(process, row.Tid) - row.CpuBase) / 1000.0);
+
+    /// <summary>CPU time of a live thread in nanoseconds, from the kernel; 0 if the thread has ended.</summary>
+    public static long ThreadCpu(int process, int thread)
     {
         try
         {
-            using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
-            ParkedThreads reader = new(attached.DataReader);
-            using DataTarget target = new(reader, new DataTargetOptions());
-            using ClrRuntime runtime = CreateRuntime(target, processId);
-            ClrType? allGs = FindType(runtime, Scheduling + "AllGs");
-            Dictionary<int, ClrThread> threads = runtime.Threads.Where(t => t.IsAlive).ToDictionary(t => t.ManagedThreadId);
-            HashSet<int> carriers = [];
-            List<GoroutineSnapshot> goroutines = allGs == null ? [] : ReadGoroutines(runtime, allGs, threads, carriers, reader);
-            List<ThreadSnapshot> others = [.. threads.Values
-                .Where(t => !carriers.Contains(t.ManagedThreadId))
-                .Select(t => new ThreadSnapshot(t.OSThreadId, t.ManagedThreadId, Frames(t)))];
-            return new ProcessSnapshot(processId, allGs != null, [.. goroutines.OrderBy(g => g.Id)], others);
+            return long.Parse(File.ReadAllText($"/proc/{process}/task/{thread}/schedstat").Split(' ')[0], CultureInfo.InvariantCulture);
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or ClrDiagnosticsException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
-            throw new AttachException($"cannot attach to process {processId}: {e.Message.TrimEnd('.')}; it must be yours and ptrace must be allowed", e);
+            return 0;
         }
     }
 
     private static ClrRuntime CreateRuntime(DataTarget target, int processId)
     {
         ClrInfo clr = target.ClrVersions.FirstOrDefault()
-            ?? throw new AttachException($"process {processId} runs no .NET runtime");
+            ?? throw new AttachException($"process {processId} runs no .NET runtime that this tool can read");
 
-        // ClrMD does not find the debugging library of a Linux runtime by itself; it lies beside libcoreclr.
-        string dac = Path.Combine(Path.GetDirectoryName(clr.ModuleInfo.FileName) ?? "", "libmscordaccore.so");
+        // ClrMD does not find the debugging library of a Linux runtime by itself; it lies beside libcoreclr. The file may be in
+        // another mount namespace.
+        string folder = Path.GetDirectoryName(clr.ModuleInfo.FileName) ?? "";
+        string dac = Path.Combine(folder, "libmscordaccore.so");
+        dac = File.Exists(dac) ? dac : $"/proc/{processId}/root{dac}";
         return File.Exists(dac) ? clr.CreateRuntime(dac, ignoreMismatch: true) : clr.CreateRuntime();
     }
 
-    private static ClrType? FindType(ClrRuntime runtime, string name) => runtime.EnumerateModules()
-        .FirstOrDefault(IsRuntime)?.GetTypeByName(name);
-
-    private static bool IsRuntime(ClrModule? module) => Path.GetFileName(module?.Name) == "ILPreempt.Runtime.dll";
-
-    private static List<GoroutineSnapshot> ReadGoroutines(
-        ClrRuntime runtime, ClrType allGs, Dictionary<int, ClrThread> threads, HashSet<int> carriers, ParkedThreads parked)
+    private static SchedulerTable? FindTable(ClrRuntime runtime, SavedRegisters memory, List<string> notes)
     {
-        List<GoroutineSnapshot> result = [];
-        ClrAppDomain domain = runtime.AppDomains[0];
-        ClrStaticField? first = allGs.GetStaticFieldByName("s_first");
-        ClrObject g = first?.ReadObject(domain) ?? default;
-        for (int i = 0; i < MaxGoroutines && g.IsValid && !g.IsNull; i++)
+        ClrType? type = runtime.EnumerateModules().FirstOrDefault(StackReader.IsScheduler)?.GetTypeByName("ILPreempt.Runtime.Diagnostics.Table");
+        if (type?.GetStaticFieldByName("Header") is not ClrStaticField field)
         {
-            result.Add(ReadGoroutine(g, threads, carriers, parked));
-            g = g.ReadObjectField("AllNext");
+            return null;
         }
 
-        return result;
-    }
-
-    private static GoroutineSnapshot ReadGoroutine(ClrObject g, Dictionary<int, ClrThread> threads, HashSet<int> carriers, ParkedThreads parked)
-    {
-        int status = g.ReadField<int>("_status");
-        string state = (uint)status < s_states.Length ? s_states[status] : "";
-        string reason = ReasonText(g, "WaitReason");
-        long since = g.ReadField<long>("WaitSince");
-        bool waits = state is "Waiting" or "Syscall";
-        ClrObject m = g.ReadObjectField("LockedM");
-        ClrThread? thread = null;
-        if (!m.IsNull)
+        SchedulerTable? table = SchedulerTable.Read(memory, field.Read<ulong>(runtime.AppDomains[0]), out string? problem);
+        if (problem != null)
         {
-            int managedId = m.ReadField<int>("ManagedThreadId");
-            threads.TryGetValue(managedId, out thread);
-            carriers.Add(managedId);
-            parked.Note(m.ReadField<ulong>("Slot"));
+            notes.Add(problem);
         }
 
-        return new GoroutineSnapshot(
-            g.ReadField<long>("Id"),
-            g.ReadField<long>("ParentId"),
-            state,
-            waits ? reason : "",
-            waits && since != 0 ? TimeSpan.FromMicroseconds(Math.Max(0, Stopwatch.GetTimestamp() - since) / 1000) : TimeSpan.Zero,
-            g.ReadField<int>("LockDepth") > 0,
-            g.ReadField<long>("Preemptions"),
-            thread?.OSThreadId ?? 0,
-            thread == null ? [] : Frames(thread));
+        return table;
     }
 
-    private static string ReasonText(ClrObject g, string field)
+    /// <summary>Stacks of the threads of one runtime.</summary>
+    private sealed class StackReader
     {
-        int value = g.ReadField<int>(field);
-        ClrType? type = g.Type?.GetFieldByName(field)?.Type;
-        string? name = type is { IsEnum: true }
-            ? type.AsEnum().EnumerateValues().FirstOrDefault(v => v.Value is int i && i == value).Name
-            : null;
-        return name switch
-        {
-            null or "None" => "",
-            "ChanReceive" => "chan receive",
-            "ChanSend" => "chan send",
-            "SyncMutexLock" => "sync.Mutex.Lock",
-            "IOWait" => "IO wait",
-            "MonitorEnter" => "monitor enter",
-            "TaskWait" => "task wait",
-            "StoppingTheWorld" => "stopping the world",
-            _ => name.ToLowerInvariant(),
-        };
-    }
+        private readonly SourceLines _lines;
+        private readonly bool _all;
+        private int _failed;
 
-    private static List<string> Frames(ClrThread thread)
-    {
-        List<string> frames = [];
-        foreach (ClrStackFrame frame in thread.EnumerateStackTrace(includeContext: false).Take(MaxFrames))
+        public StackReader(ClrRuntime runtime, SourceLines lines, bool all)
         {
-            if (frame.Method is not ClrMethod method || method.Type is not ClrType type || IsRuntime(type.Module))
+            _lines = lines;
+            _all = all;
+            foreach (ClrThread thread in runtime.Threads.Where(t => t.IsAlive))
             {
-                continue;
+                Threads[thread.OSThreadId] = thread;
+            }
+        }
+
+        public Dictionary<uint, ClrThread> Threads { get; } = [];
+
+        public IEnumerable<string> Problems => _failed == 0 ? [] : [$"{_failed} stacks could not be read to their end: their threads were running"];
+
+        public static bool IsScheduler(ClrModule? module) => Path.GetFileName(module?.Name) == "ILPreempt.Runtime.dll";
+
+        public List<FrameSnapshot> Frames(ClrThread thread)
+        {
+            List<FrameSnapshot> frames = [];
+            try
+            {
+                bool innermost = true;
+                foreach (ClrStackFrame frame in thread.EnumerateStackTrace(includeContext: false).Take(MaxFrames))
+                {
+                    if (frame.Method is ClrMethod method && method.Type is ClrType type && (_all || !IsScheduler(type.Module)))
+                    {
+                        (string File, int Line)? source = _lines.Find(method, frame.InstructionPointer, !innermost);
+                        frames.Add(new FrameSnapshot(method.Signature ?? $"{type.Name}.{method.Name}", source?.File, source?.Line ?? 0));
+                    }
+
+                    innermost = false;
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException and not IOException and not System.Net.Sockets.SocketException)
+            {
+                _failed++;
             }
 
-            frames.Add(method.Signature ?? $"{type.Name}.{method.Name}");
+            return frames;
         }
 
-        return frames;
+        public WaitTarget? WaitsFor(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf, ref int lookups)
+        {
+            try
+            {
+                lookups++;
+                return WaitTargets.Find(thread, frames, goroutineOf);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException and not IOException and not System.Net.Sockets.SocketException)
+            {
+                return null;
+            }
+        }
     }
 }

@@ -1,12 +1,20 @@
+using System.Globalization;
+
 namespace ILPreempt.Diagnostics.Views;
 
-/// <summary>The text that Go prints on SIGQUIT: a block per goroutine, then the threads that carry none.</summary>
+/// <summary>
+/// The text that Go prints on SIGQUIT: a block per goroutine, then the threads that carry none. Plain text adds a line in
+/// brackets with what Go does not have: thread, CPU time, stops, and what it waits for.
+/// </summary>
 public static class GoText
 {
     /// <summary>Writes <paramref name="process"/> to <paramref name="writer"/>.</summary>
-    public static void Write(ProcessSnapshot process, TextWriter writer)
+    /// <param name="process">What was read.</param>
+    /// <param name="writer">Where to.</param>
+    /// <param name="strict">Exactly Go's form, for tools that parse it: nothing but goroutines.</param>
+    public static void Write(ProcessSnapshot process, TextWriter writer, bool strict = false)
     {
-        if (!process.IsHosted)
+        if (!process.IsHosted && !strict)
         {
             writer.WriteLine($"process {process.ProcessId} does not run on ILPreempt; its managed threads:");
             writer.WriteLine();
@@ -15,6 +23,11 @@ public static class GoText
         foreach (GoroutineSnapshot g in process.Goroutines)
         {
             writer.WriteLine(Header(g));
+            if (!strict)
+            {
+                writer.WriteLine(Detail(g));
+            }
+
             WriteFrames(g.Frames, writer);
             if (g.ParentId != 0)
             {
@@ -24,6 +37,11 @@ public static class GoText
             writer.WriteLine();
         }
 
+        if (strict)
+        {
+            return;
+        }
+
         foreach (ThreadSnapshot thread in process.Threads)
         {
             writer.WriteLine($"thread {thread.ThreadId} [no goroutine, managed id {thread.ManagedId}]:");
@@ -31,7 +49,7 @@ public static class GoText
             writer.WriteLine();
         }
 
-        writer.WriteLine($"==> {process.Goroutines.Count} goroutines, {process.Threads.Count} threads without one");
+        WriteFooter(process, writer);
     }
 
     /// <summary>Go's first line of a block: id, state or wait reason, minutes of waiting, locked to thread.</summary>
@@ -43,11 +61,44 @@ public static class GoText
         return $"goroutine {g.Id} [{what}{minutes}{locked}]:";
     }
 
-    private static void WriteFrames(IReadOnlyList<string> frames, TextWriter writer)
+    internal static void WriteFooter(ProcessSnapshot process, TextWriter writer)
     {
-        foreach (string frame in frames)
+        foreach (string note in process.Notes)
         {
-            writer.WriteLine(frame);
+            writer.WriteLine($"note: {note}");
         }
+
+        writer.WriteLine($"==> {process.Goroutines.Count} goroutines, {process.Threads.Count} threads without one; read by {process.Way}");
+    }
+
+    internal static void WriteFrames(IEnumerable<FrameSnapshot> frames, TextWriter writer, string indent = "")
+    {
+        foreach (FrameSnapshot frame in frames)
+        {
+            writer.WriteLine(indent + frame.Method);
+            if (frame.File != null)
+            {
+                writer.WriteLine($"{indent}\t{frame.File}:{frame.Line}");
+            }
+        }
+    }
+
+    private static string Detail(GoroutineSnapshot g)
+    {
+        List<string> parts = [];
+        parts.Add(g.ThreadId == 0 ? "not started" : $"thread {g.ThreadId}, m{g.M}{(g.P >= 0 ? $", p{g.P}" : "")}");
+        if (g.Cpu is TimeSpan cpu)
+        {
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"cpu {cpu.TotalMilliseconds:F0} ms"));
+        }
+
+        parts.Add($"{g.Turns} turns, stopped {g.PreemptedByCheck} times by a check, {g.PreemptedBySignal} by a signal{(g.IsParkedBySignal ? " (now)" : "")}");
+        if (g.WaitsFor is WaitTarget w)
+        {
+            string owner = w.OwnerGoroutine != 0 ? $", held by goroutine {w.OwnerGoroutine}" : w.OwnerThread != 0 ? $", held by thread {w.OwnerThread}" : "";
+            parts.Add($"waits for {w.Type} 0x{w.Address:x}{owner}");
+        }
+
+        return $"[{string.Join("; ", parts)}]";
     }
 }

@@ -34,6 +34,8 @@ internal sealed class Setting
         new("signal", "The signal that stops threads (default SIGURG).", "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63", text => Settings.TrySignal(text, out _)),
         new("wakeup", "Whether a goroutine that slept may end another's slice early (default 1; Go: 0).", "0 or 1", text => Settings.TrySwitch(text, out _)),
         new("deadlock", "What happens when all goroutines are asleep (default report).", "report or exit", text => text is "report" or "exit"),
+        new("diagnostics", "Whether tools may look at the process through its socket (default 1).", "0 or 1", text => Settings.TrySwitch(text, out _)),
+        new("quit", "What SIGQUIT does: print the goroutines and exit (default), continue, off.", "exit, continue or off", text => Settings.TryQuit(text, out _)),
         new("cache", "The folder for woven assemblies (default: ~/.cache/ilpreempt).", "a folder", text => text.Length > 0),
     ];
 

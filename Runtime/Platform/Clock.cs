@@ -8,4 +8,12 @@ internal static class Clock
     internal static long Now() => Stopwatch.Frequency == 1_000_000_000
         ? Stopwatch.GetTimestamp()
         : (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    /// <summary>CPU time of the calling thread in nanoseconds; 0 where that is unknown.</summary>
+    internal static unsafe long ThreadCpu()
+    {
+        const int ThreadCpuClock = 3;
+        long* time = stackalloc long[2];
+        return OperatingSystem.IsLinux() && Libc.ClockGetTime(ThreadCpuClock, time) == 0 ? (time[0] * 1_000_000_000) + time[1] : 0;
+    }
 }

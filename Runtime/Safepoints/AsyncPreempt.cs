@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ILPreempt.Runtime.Loading;
 using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
@@ -58,40 +57,25 @@ internal static unsafe class AsyncPreempt
             return "ILPREEMPT_ASYNCPREEMPT=0";
         }
 
-        if (!OperatingSystem.IsLinux())
-        {
-            return "signals are used on Linux only";
-        }
-
         if (!ThreadMode.Known)
         {
             return "this CoreCLR does not tell which of its threads run managed code";
         }
 
-        string folder = Launch.IsHosted ? Launch.HostFolder : Path.GetDirectoryName(typeof(AsyncPreempt).Assembly.Location) ?? "";
-        string path = Path.Combine(folder, "libilpreempt.so");
-        if (!NativeLibrary.TryLoad(path, out nint library))
+        if (NativeHelper.TryLoad() is string missing)
         {
-            return File.Exists(path)
-                ? $"{path} cannot be loaded"
-                : $"there is no {path} (it is built where the product is built, with the system's C compiler)";
+            return missing;
         }
 
-        var size = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "ilp_slot_size");
-        if (size() != sizeof(MSlot))
-        {
-            return $"{path} belongs to another version";
-        }
-
-        s_register = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_register");
-        s_unregister = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_unregister");
-        s_preempt = (delegate* unmanaged<MSlot*, int>)NativeLibrary.GetExport(library, "ilp_preempt");
-        s_resume = (delegate* unmanaged<MSlot*, void>)NativeLibrary.GetExport(library, "ilp_resume");
-        s_readCodeMaps = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "ilp_read_code_maps");
+        s_register = (delegate* unmanaged<MSlot*, void>)NativeHelper.Export("ilp_register");
+        s_unregister = (delegate* unmanaged<MSlot*, void>)NativeHelper.Export("ilp_unregister");
+        s_preempt = (delegate* unmanaged<MSlot*, int>)NativeHelper.Export("ilp_preempt");
+        s_resume = (delegate* unmanaged<MSlot*, void>)NativeHelper.Export("ilp_resume");
+        s_readCodeMaps = (delegate* unmanaged<int>)NativeHelper.Export("ilp_read_code_maps");
 
         // With W^X, CoreCLR's default, jitted code is in a memory file that has a name; without it in nameless memory.
         bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
-        s_install = (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(library, "ilp_install");
+        s_install = (delegate* unmanaged<int, int*, int, int>)NativeHelper.Export("ilp_install");
         int error = s_install(Settings.PreemptSignal, sysmon.Word, anonymous ? 1 : 0);
         return error == 0 ? null : $"signal {Settings.PreemptSignal} cannot be used: error {-error}";
     }

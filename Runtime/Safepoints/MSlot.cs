@@ -69,6 +69,13 @@ internal unsafe struct MSlot
     /// <summary>The CPU on which its thread was when it left its goroutine last (GlobalRunQueue).</summary>
     internal int Cpu;
 
+    /// <summary>The helper's own: a tool wants its registers.</summary>
+    internal int Capture;
+
+    /// <summary>Its Thread.ManagedThreadId.</summary>
+    internal int ManagedId;
+    internal int Reserved;
+
     /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
     internal nuint NoPreemptMark;
 

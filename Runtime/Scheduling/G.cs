@@ -1,3 +1,4 @@
+using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
@@ -6,14 +7,15 @@ namespace ILPreempt.Runtime.Scheduling;
 /// A goroutine. One that has not started is only this object in a queue. Once started its frames live on one OS thread
 /// (LockedM) until it ends; that is the pinned form. Code outside Scheduler.Park must not assume it: a detached goroutine
 /// will have no thread while it waits and may resume on another.
+/// What tools want to know of it is in its row of the table (Diagnostics/Table.cs); there is no second copy here.
 /// </summary>
-internal sealed class G
+internal sealed unsafe class G
 {
     /// <summary>Go's poison value for stackguard0: larger than any stack pointer, so a guard compare always takes the slow path.</summary>
     internal static readonly nuint StackPreempt = unchecked((nuint)(nint)(-1314));
 
     internal readonly long Id;
-    internal readonly long ParentId;
+    internal readonly GRow* Row = (GRow*)Table.Gs.Rent();
 
     /// <summary>What it runs. Cleared at the start, so that a finished goroutine keeps nothing alive.</summary>
     internal Action? Entry;
@@ -32,8 +34,17 @@ internal sealed class G
     internal G? AllPrevious;
 
     /// <summary>Why it waits and since when (Clock). Written by itself before it leaves Running.</summary>
-    internal WaitReason WaitReason;
-    internal long WaitSince;
+    internal WaitReason WaitReason
+    {
+        get => (WaitReason)Row->WaitReason;
+        set => Row->WaitReason = (int)value;
+    }
+
+    internal long WaitSince
+    {
+        get => Row->WaitSince;
+        set => Row->WaitSince = value;
+    }
 
     /// <summary>StackPreempt while it is asked to stop, else 0. Written by PreemptOne and Execute, read by NewStack.</summary>
     internal nuint StackGuard0;
@@ -48,27 +59,36 @@ internal sealed class G
     internal bool ShortTurn;
 
     /// <summary>Depth of LockOSThread. Only its own code touches it.</summary>
-    internal int LockDepth;
+    internal ref int LockDepth => ref Row->LockDepth;
 
     /// <summary>True for a goroutine that a foreign thread got from NeedM.</summary>
-    internal bool IsForeign;
+    internal bool IsForeign
+    {
+        get => Row->IsForeign != 0;
+        set => Row->IsForeign = value ? 1 : 0;
+    }
 
     /// <summary>The timer of Sleep, one per goroutine.</summary>
     internal SchedTimer? SleepTimer;
 
-    /// <summary>How many slices it has used up and how many times it was stopped at a check.</summary>
-    internal long Preemptions;
-
-    private int _status;
-
     internal G(long id, long parentId, Action? entry)
     {
         Id = id;
-        ParentId = parentId;
         Entry = entry;
+        Row->ParentId = parentId;
+        Row->CreatedAt = Clock.Now();
+        Row->Id = id;
     }
 
-    internal GStatus Status => (GStatus)Volatile.Read(ref _status);
+    // Not at its end: sysmon and others may look at a goroutine that has just ended, and must not meet another one in its row.
+    ~G() => Table.Gs.Return(Row);
+
+    internal GStatus Status => (GStatus)Volatile.Read(ref Row->Status);
+
+    internal long ParentId => Row->ParentId;
+
+    /// <summary>How many times it was stopped.</summary>
+    internal long Preemptions => Row->PreemptedByCheck + Row->PreemptedBySignal;
 
     /// <summary>The one door for state changes (Go: casgstatus). Throws on an illegal edge or when the state is not <paramref name="from"/>.</summary>
     internal void CasStatus(GStatus from, GStatus to)
@@ -87,6 +107,6 @@ internal sealed class G
             RuntimePanic.Throw($"casgstatus: g{Id} from {from} to {to} is not an edge");
         }
 
-        return Interlocked.CompareExchange(ref _status, (int)to, (int)from) == (int)from;
+        return Interlocked.CompareExchange(ref Row->Status, (int)to, (int)from) == (int)from;
     }
 }

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
@@ -49,7 +49,7 @@ internal sealed unsafe class M
     internal bool Spinning;
 
     /// <summary>What the signal handler must see of it.</summary>
-    internal readonly MSlot* Slot = (MSlot*)NativeMemory.AlignedAlloc((nuint)sizeof(MSlot), 64);
+    internal readonly MSlot* Slot = (MSlot*)Table.Ms.Rent();
 
     /// <summary>Counts checks in stress mode.</summary>
     internal uint StressCount;
@@ -62,9 +62,6 @@ internal sealed unsafe class M
 
     /// <summary>True once its thread has ended; sysmon then skips it.</summary>
     internal volatile bool Dead;
-
-    /// <summary>Which managed thread it is. Diagnostics reads it by name.</summary>
-    internal int ManagedThreadId;
 
     /// <summary>Its managed thread.</summary>
     internal Thread? Thread;
@@ -102,11 +99,10 @@ internal sealed unsafe class M
     {
         Id = id;
         IsForeign = isForeign;
-        *Slot = default;
         Slot->Id = id;
     }
 
-    ~M() => NativeMemory.AlignedFree(Slot);
+    ~M() => Table.Ms.Return(Slot);
 
     /// <summary>Whether a signal has stopped its goroutine and nobody has resumed it: its thread waits, or runs on without a P.</summary>
     internal bool IsStopped => Volatile.Read(ref Slot->Stop) != (int)StopState.None;
@@ -115,7 +111,7 @@ internal sealed unsafe class M
     internal void Bind()
     {
         Current = this;
-        ManagedThreadId = Environment.CurrentManagedThreadId;
+        Slot->ManagedId = Environment.CurrentManagedThreadId;
         Tid = Libc.ThreadId();
         Thread = Thread.CurrentThread;
         NativeThread = ThreadMode.NativeThread(Thread);

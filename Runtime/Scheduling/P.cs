@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
@@ -39,18 +39,18 @@ internal enum PStatus
 /// </summary>
 internal sealed unsafe class P
 {
-    internal readonly int Id;
+    internal int Id => _row->Id;
     internal readonly LocalRunQueue RunQueue = new();
     internal readonly TimerHeap Timers = new();
 
     /// <summary>+1 per Execute with a fresh slice. Written by the owner; sysmon compares it.</summary>
-    internal uint SchedTick;
+    internal ref uint SchedTick => ref _row->SchedTick;
 
     /// <summary>+1 per announced system call and per retake.</summary>
-    internal uint SyscallTick;
+    internal ref uint SyscallTick => ref _row->SyscallTick;
 
     /// <summary>When the running slice began (Clock). Written by the owner in Execute.</summary>
-    internal long SliceStart;
+    internal ref long SliceStart => ref _row->SliceStart;
 
     /// <summary>The owner; a hint for others.</summary>
     internal volatile M? M;
@@ -64,19 +64,19 @@ internal sealed unsafe class P
     /// <summary>What sysmon saw last. Only sysmon touches it.</summary>
     internal SysMonTick Seen;
 
-    private readonly long* _state = (long*)NativeMemory.AlignedAlloc(64, 64);
+    private readonly PRow* _row = (PRow*)Table.Ps.Rent();
 
     internal P(int id)
     {
-        Id = id;
-        *_state = 0;
+        _row->Id = id;
+        _row->IsUsed = 1;
         Random = (uint)(id * 2654435761) | 1;
     }
 
     /// <summary>Where the state word is, for the signal handler. Ps are never freed.</summary>
-    internal long* StateWord => _state;
+    internal long* StateWord => &_row->State;
 
-    internal PStatus Status => (PStatus)(int)(Volatile.Read(ref *_state) & 0xFF);
+    internal PStatus Status => (PStatus)(int)(Volatile.Read(ref _row->State) & 0xFF);
 
     /// <summary>The owner enters the scheduler. False: the P was taken while its M was in native code.</summary>
     internal bool TryEnter(M m) => Cas(PStatus.Running, m.Id, PStatus.Scheduling, m.Id);
@@ -85,7 +85,7 @@ internal sealed unsafe class P
     internal void Leave(M m)
     {
         Assert(PStatus.Scheduling, m.Id, "leave the scheduler");
-        Volatile.Write(ref *_state, Pack(PStatus.Running, m.Id));
+        Volatile.Write(ref _row->State, Pack(PStatus.Running, m.Id));
     }
 
     /// <summary>An idle P becomes this M's.</summary>
@@ -113,7 +113,7 @@ internal sealed unsafe class P
     internal void BeginSyscall(M m)
     {
         Assert(PStatus.Scheduling, m.Id, "begin a system call");
-        Volatile.Write(ref *_state, Pack(PStatus.Syscall, m.Id));
+        Volatile.Write(ref _row->State, Pack(PStatus.Syscall, m.Id));
     }
 
     /// <summary>The owner returns. False: somebody took it.</summary>
@@ -140,16 +140,16 @@ internal sealed unsafe class P
         }
     }
 
-    internal int Owner => (int)(Volatile.Read(ref *_state) >> 8);
+    internal int Owner => (int)(Volatile.Read(ref _row->State) >> 8);
 
     private static long Pack(PStatus status, int owner) => ((long)owner << 8) | (long)status;
 
     private bool Cas(PStatus from, int fromOwner, PStatus to, int toOwner) =>
-        Interlocked.CompareExchange(ref *_state, Pack(to, toOwner), Pack(from, fromOwner)) == Pack(from, fromOwner);
+        Interlocked.CompareExchange(ref _row->State, Pack(to, toOwner), Pack(from, fromOwner)) == Pack(from, fromOwner);
 
     private void Assert(PStatus status, int owner, string act)
     {
-        if (Volatile.Read(ref *_state) != Pack(status, owner))
+        if (Volatile.Read(ref _row->State) != Pack(status, owner))
         {
             RuntimePanic.Throw($"p{Id} is {Status} of m{Owner}, want {status} of m{owner} to {act}");
         }

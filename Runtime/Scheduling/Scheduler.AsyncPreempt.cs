@@ -54,7 +54,7 @@ internal static unsafe partial class Scheduler
         G g = m.LockedG!;
         g.WaitReason = WaitReason.Preempted;
         g.WaitSince = Clock.Now();
-        g.Preemptions++;
+        g.Row->PreemptedBySignal++;
         PreemptionsBySignal++;
         Interlocked.Increment(ref StoppedCount);
         g.CasStatus(GStatus.Running, GStatus.Preempted);
@@ -124,6 +124,7 @@ internal static unsafe partial class Scheduler
 
         g.CasStatus(GStatus.Runnable, GStatus.Running);
         g.WaitReason = WaitReason.None;
+        g.Row->Turns++;
         ClearPreempt(g);
         p.Wire(m);
         m.P = p;

@@ -84,7 +84,7 @@ internal static unsafe partial class Scheduler
     /// <summary>The same because its slice is over (Go: gopreempt_m).</summary>
     internal static void GoPreemptM(G g)
     {
-        g.Preemptions++;
+        g.Row->PreemptedByCheck++;
         Interlocked.Increment(ref PreemptionsByCheck);
         Mcall(&GoSchedImpl);
     }

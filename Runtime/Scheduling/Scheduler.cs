@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
 
 namespace ILPreempt.Runtime.Scheduling;
@@ -70,6 +71,7 @@ internal static unsafe partial class Scheduler
             StackGuard.StartStress();
             AsyncPreempt.Start(SysMon.Note);
             SysMon.Start();
+            Door.Open();
             Volatile.Write(ref s_started, 1);
         }
 
@@ -79,7 +81,7 @@ internal static unsafe partial class Scheduler
     /// <summary>A class constructor that runs for the first time on the dispatch path could block on a lock that a stopped goroutine holds.</summary>
     private static void RunClassConstructors()
     {
-        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs), typeof(Adoption), typeof(AdoptionTick), typeof(PoolWorker), typeof(CpuAlarm)])
+        foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Table), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs), typeof(Adoption), typeof(AdoptionTick), typeof(PoolWorker), typeof(CpuAlarm)])
         {
             RuntimeHelpers.RunClassConstructor(type.TypeHandle);
         }
@@ -159,6 +161,7 @@ internal static unsafe partial class Scheduler
         }
 
         g.WaitReason = WaitReason.None;
+        g.Row->Turns++;
         ClearPreempt(g);
         if (!inheritTime)
         {
@@ -238,6 +241,9 @@ internal static unsafe partial class Scheduler
     {
         m.LockedG = g;
         g.LockedM = m;
+        g.Row->MId = m.Id;
+        g.Row->Tid = m.Tid;
+        g.Row->CpuBase = Clock.ThreadCpu();
         if (!m.IsForeign && Interlocked.Increment(ref s_pinned) > Settings.MaxThreads)
         {
             RuntimePanic.Fatal(

@@ -29,8 +29,7 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
+#include "slot.h"
 
 // P's state word: status in the low byte, owner's M id above. The same numbers as PStatus in P.cs.
 #define P_RUNNING 1
@@ -47,30 +46,6 @@ enum { STOP_NONE, STOP_STOPPED, STOP_RESUMING, STOP_WAITING };
 
 // Where the thread is; the same numbers as HandlerState in MSlot.cs.
 enum { HANDLER_OUT, HANDLER_PARKED, HANDLER_RESUME };
-
-// Why a request was refused; the same order as AsyncRefusal in MSlot.cs.
-enum { IN_NATIVE, IN_UNKNOWN_CODE, IN_RUNTIME, IN_REGION, ON_SHORT_STACK, WITH_GC_MASKED, REFUSALS };
-
-// One per M. The layout is that of MSlot.cs.
-struct m_slot {
-    _Atomic int32_t tid;            // 0 when no thread is registered
-    int32_t id;                     // M.Id
-    _Atomic int32_t signal_pending; // 1 while a signal of ours is in flight: at most one per M
-    _Atomic int32_t sending;        // 1 while a sender is between its look at tid and its tgkill
-    _Atomic int32_t stop;
-    _Atomic int32_t handler;
-    volatile int32_t locks;         // M.Locks: not stopped while above zero
-    volatile int32_t park_signal;   // the signal that ends its park
-    volatile int32_t cpu;           // where the thread was when it left its goroutine
-    volatile uint64_t no_preempt_mark;
-    _Atomic int64_t *volatile p_state;
-    volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code
-    uint64_t stack_low, stack_high;
-    volatile int64_t preempt_gen;   // signals answered, whatever the answer
-    volatile int64_t parks, released;
-    volatile int64_t refused[REFUSALS];
-    uint64_t registers[34];         // x64: the kernel's gregs; arm64: x0 to x30, sp, pc. For debuggers
-};
 
 static __thread struct m_slot *t_slot __attribute__((tls_model("initial-exec")));
 
@@ -354,13 +329,77 @@ static void Forward(int signal, siginfo_t *info, void *context)
     }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Captures: a thread saves its registers and waits while the door forks the process. Our signal and the collector's are blocked
+// meanwhile, so a collection waits with it; the door ends it within milliseconds, and the timeout if the door does not.
+
+enum { CAPTURE_NONE, CAPTURE_LOOKING, CAPTURE_ASKED, CAPTURE_SAVED };
+
+static _Atomic uint32_t s_capturing; // a futex word: 1 while a capture is open
+static _Atomic int32_t s_captured;
+
+void ilp_capture_begin(void)
+{
+    atomic_store(&s_captured, 0);
+    atomic_store(&s_capturing, 1);
+}
+
+int ilp_captured(void)
+{
+    return atomic_load(&s_captured);
+}
+
+void ilp_capture_end(void)
+{
+    atomic_store(&s_capturing, 0);
+    syscall(SYS_futex, &s_capturing, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+// A thread that a signal has parked has saved its registers; one in native code does not need to.
+int ilp_capture(struct m_slot *m)
+{
+    int32_t none = CAPTURE_NONE;
+    if (s_signal == 0 || !atomic_compare_exchange_strong(&m->capture, &none, CAPTURE_LOOKING)) {
+        return 0;
+    }
+    int32_t tid = atomic_load(&m->tid); // pairs with ilp_unregister, which clears tid, then looks at `capture`
+    int runs = tid != 0 && atomic_load(&m->handler) == HANDLER_OUT && m->gc_disabled != NULL && *m->gc_disabled != 0;
+    atomic_store(&m->capture, runs ? CAPTURE_ASKED : CAPTURE_NONE);
+    if (runs && SendTo(tid, s_signal) != 0) {
+        atomic_store(&m->capture, CAPTURE_NONE);
+        runs = 0;
+    }
+    return runs;
+}
+
+static void SaveForCapture(struct m_slot *m, const ucontext_t *context)
+{
+    int32_t asked = CAPTURE_ASKED;
+    if (!atomic_load(&s_capturing) || !atomic_compare_exchange_strong(&m->capture, &asked, CAPTURE_SAVED)) {
+        atomic_store(&m->capture, CAPTURE_NONE);
+        return;
+    }
+    struct timespec limit = { 0, 50000000 };
+    SaveRegisters(m, context);
+    atomic_fetch_add(&s_captured, 1);
+    while (atomic_load(&s_capturing) && !(syscall(SYS_futex, &s_capturing, FUTEX_WAIT_PRIVATE, 1, &limit, NULL, 0) != 0 && errno == ETIMEDOUT)) {
+    }
+    atomic_store(&m->capture, CAPTURE_NONE);
+}
+
 static void DoSigPreempt(int signal, siginfo_t *info, void *context)
 {
     int error = errno;
     struct m_slot *m = t_slot;
     if (info->si_code != SI_TKILL || info->si_pid != s_pid) {
         Forward(signal, info, context);
-    } else if (m != NULL && atomic_load(&m->signal_pending)) {
+        errno = error;
+        return;
+    }
+    if (m != NULL && atomic_load(&m->capture) != CAPTURE_NONE) {
+        SaveForCapture(m, context);
+    }
+    if (m != NULL && atomic_load(&m->signal_pending)) {
         // A refused request is not queued: the mark stays, and sysmon asks again.
         int why = IsAsyncSafePoint(m, context);
         if (why < 0) {
@@ -454,6 +493,10 @@ EXPORT void ilp_unregister(struct m_slot *m)
     atomic_store(&m->tid, 0);
     while (atomic_load(&m->sending)) { // pairs with ilp_preempt
     }
+    while (atomic_load(&m->capture) == CAPTURE_LOOKING) { // pairs with ilp_capture
+    }
+    int32_t asked = CAPTURE_ASKED;
+    atomic_compare_exchange_strong(&m->capture, &asked, CAPTURE_NONE);
 }
 
 // Asks the thread to stop (Go: preemptM). 1: sent; 0: parked, or one is in flight; -1: no thread; -2: the signal is

@@ -17,14 +17,14 @@ public class ProcessReaderTests
         Assert.True(process.IsHosted);
         Assert.Equal(5, process.Goroutines.Count);
         GoroutineSnapshot main = Assert.Single(process.Goroutines, g => g.Id == 1);
-        Assert.Contains(main.Frames, f => f.Contains("DumpMe", StringComparison.Ordinal));
+        Assert.Contains(main.Frames, f => f.Method.Contains("DumpMe", StringComparison.Ordinal));
         AssertWaits(process, "Receiver", "goroutine N [chan receive]:");
         AssertWaits(process, "Sleeper", "goroutine N [sleep]:");
         AssertWaits(process, "Locked", "goroutine N [semacquire, locked to thread]:");
         GoroutineSnapshot spinner = Assert.Single(process.Goroutines, g => Runs(g, "Spinner"));
         Assert.Contains(spinner.State, (string[])["Running", "Runnable", "Syscall"]);
         Assert.All(process.Goroutines.Where(g => g.Id > 1), g => Assert.Equal(1, g.ParentId));
-        Assert.All(process.Goroutines, g => Assert.DoesNotContain(g.Frames, f => f.StartsWith("ILPreempt.", StringComparison.Ordinal)));
+        Assert.All(process.Goroutines, g => Assert.DoesNotContain(g.Frames, f => f.Method.StartsWith("ILPreempt.", StringComparison.Ordinal)));
         Assert.DoesNotContain(process.Threads, t => process.Goroutines.Any(g => g.ThreadId == t.ThreadId));
     }
 
@@ -38,7 +38,7 @@ public class ProcessReaderTests
         Assert.Equal(3, loops.Length);
         GoroutineSnapshot[] stopped = [.. loops.Where(g => g.State == "Runnable")];
         Assert.NotEmpty(stopped);
-        Assert.All(stopped, g => Assert.True(Runs(g, "Spin"), $"{g.State}: {string.Join(" < ", g.Frames)}"));
+        Assert.All(stopped, g => Assert.True(Runs(g, "Spin"), $"{g.State}: {string.Join(" < ", g.Frames.Select(f => f.Method))}"));
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public class ProcessReaderTests
 
         Assert.False(process.IsHosted);
         Assert.Empty(process.Goroutines);
-        Assert.Contains(process.Threads, t => t.Frames.Any(f => f.Contains("PlainThreads", StringComparison.Ordinal)));
+        Assert.Contains(process.Threads, t => t.Frames.Any(f => f.Method.Contains("PlainThreads", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public class ProcessReaderTests
         Assert.NotEqual(0u, g.ThreadId);
     }
 
-    private static bool Runs(GoroutineSnapshot g, string method) => g.Frames.Any(f => f.Contains(method, StringComparison.Ordinal));
+    private static bool Runs(GoroutineSnapshot g, string method) => g.Frames.Any(f => f.Method.Contains(method, StringComparison.Ordinal));
 
     /// <summary>
     /// Reads a grandchild of this process. Not a child: .NET waits for its children and takes the stops of a traced one for

@@ -5,17 +5,19 @@ using Microsoft.Diagnostics.Runtime;
 namespace ILPreempt.Diagnostics.Attach;
 
 /// <summary>
-/// A reader that shows threads parked by a preemption signal where the signal found them. The debugging library starts at a
-/// thread's registers, which are those of a system call inside a signal handler: it finds no managed frame there. The handler has
-/// saved the interrupted registers in the M's slot (MSlot in ILPreempt.Runtime, whose layout is repeated here), and this
-/// reader gives them out instead. x64 only; elsewhere such threads show no frames.
+/// A reader that knows where threads in managed code were. The debugging library starts at a thread's registers: those of one that a
+/// preemption signal has parked are of a system call inside a signal handler, where it finds no managed frame, and a snapshot has
+/// none at all. The handler has saved the interrupted registers in the M's slot (MSlot in ILPreempt.Runtime, whose layout is
+/// repeated here), and this reader gives them out instead. x64 only; elsewhere such threads show no frames.
 /// </summary>
-internal sealed class ParkedThreads(IDataReader inner) : IDataReader
+internal sealed class SavedRegisters(IDataReader inner) : IDataReader
 {
     private const int TidOffset = 0;
     private const int HandlerOffset = 20;
-    private const int RegistersOffset = 152;
+    private const int CaptureOffset = 36;
+    private const int RegistersOffset = 160;
     private const int Parked = 1;
+    private const int Captured = 3;
     private const int RegisterCount = 17;
 
     // Where each of the kernel's gregs (r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip) is in a Windows CONTEXT.
@@ -36,19 +38,22 @@ internal sealed class ParkedThreads(IDataReader inner) : IDataReader
 
     public int PointerSize => inner.PointerSize;
 
-    /// <summary>Notes the registers of the M whose slot is at <paramref name="slot"/>, if it is parked.</summary>
-    public void Note(ulong slot)
+    /// <summary>Notes the registers of the M whose slot is at <paramref name="slot"/>, if it saved them.</summary>
+    /// <returns>Whether a preemption signal has parked it.</returns>
+    public bool Note(ulong slot, out uint tid)
     {
-        if (Architecture != Architecture.X64 || !Read(slot + HandlerOffset, out int handler) || handler != Parked || !Read(slot + TidOffset, out uint tid))
+        bool parked = Read(slot + HandlerOffset, out int handler) && handler == Parked;
+        bool captured = Read(slot + CaptureOffset, out int capture) && capture == Captured;
+        if (Read(slot + TidOffset, out tid) && (parked || captured) && Architecture == Architecture.X64)
         {
-            return;
+            ulong[] registers = new ulong[RegisterCount];
+            if (Read(slot + RegistersOffset, MemoryMarshal.AsBytes(registers.AsSpan())) == RegisterCount * sizeof(ulong))
+            {
+                _registers[tid] = registers;
+            }
         }
 
-        ulong[] registers = new ulong[RegisterCount];
-        if (Read(slot + RegistersOffset, MemoryMarshal.AsBytes(registers.AsSpan())) == RegisterCount * sizeof(ulong))
-        {
-            _registers[tid] = registers;
-        }
+        return parked;
     }
 
     public bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
