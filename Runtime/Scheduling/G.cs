@@ -1,4 +1,5 @@
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -56,6 +57,9 @@ internal sealed class G
     /// <summary>How many slices it has used up and how many times it was stopped at a check.</summary>
     internal long Preemptions;
 
+    /// <summary>When it became runnable, while Tracing wants to know.</summary>
+    internal long ReadySince;
+
     private int _status;
 
     internal G(long id, long parentId, Action? entry)
@@ -82,6 +86,11 @@ internal sealed class G
         if (!GStatusEdges.IsLegal(from, to))
         {
             RuntimePanic.Throw($"casgstatus: g{Id} from {from} to {to} is not an edge");
+        }
+
+        if (Tracing.Flags != 0)
+        {
+            return Tracing.CasStatus(this, ref _status, from, to);
         }
 
         return Interlocked.CompareExchange(ref _status, (int)to, (int)from) == (int)from;

@@ -122,12 +122,12 @@ internal static unsafe partial class Scheduler
             return false;
         }
 
-        g.CasStatus(GStatus.Runnable, GStatus.Running);
-        g.WaitReason = WaitReason.None;
-        ClearPreempt(g);
         p.Wire(m);
         m.P = p;
         m.Slot->PState = p.StateWord;
+        g.CasStatus(GStatus.Runnable, GStatus.Running);
+        g.WaitReason = WaitReason.None;
+        ClearPreempt(g);
         if (!inheritTime)
         {
             p.SchedTick++;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -69,6 +70,7 @@ internal static unsafe partial class Scheduler
             RunQ.Lock.Unlock();
             StackGuard.StartStress();
             AsyncPreempt.Start(SysMon.Note);
+            Recording.StartIfSet();
             SysMon.Start();
             Volatile.Write(ref s_started, 1);
         }
