@@ -14,6 +14,8 @@ static int Start(string[] args)
         RunCommand.Create(),
         WeaveCommand.Create(),
         DumpCommand.Create(),
+        TraceCommand.Create(),
+        HogsCommand.Create(),
         ApisCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),

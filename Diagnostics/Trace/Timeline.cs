@@ -149,9 +149,13 @@ public sealed class Timeline
     private void Enter(in TraceEvent e, SpanState state, string reason, string why = "")
     {
         long time = Math.Max(0, e.Time - _start);
-        if (_open.TryGetValue(e.G, out Open before) || Before(e) is SpanState unseen && (before = new Open(unseen, 0, e.P, "")) != default)
+        if (_open.TryGetValue(e.G, out Open before))
         {
             Close(e.G, before, time, why);
+        }
+        else if (Before(e) is SpanState unseen)
+        {
+            Close(e.G, new Open(unseen, 0, e.P, ""), time, why);
         }
 
         _open[e.G] = new Open(state, time, state == SpanState.Running ? e.P : -1, reason);

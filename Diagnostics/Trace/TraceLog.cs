@@ -43,7 +43,7 @@ public sealed class TraceLog
     /// <summary>The number of Ps when the recording began.</summary>
     public int Processors => _header.Procs;
 
-    /// <summary>When it began, and its last moment, in nanoseconds on the clock of the process.</summary>
+    /// <summary>When it began, in nanoseconds on the clock of the process.</summary>
     public long Start => _header.StartTime;
 
     /// <summary>The last moment.</summary>

@@ -57,7 +57,13 @@ internal static class Recording
     /// </summary>
     internal static string Start(string file, long durationNs = 0)
     {
-        lock (s_lock)
+        // Not waited for: the caller may hold a lock that the end of a recording needs.
+        if (!s_lock.TryEnter())
+        {
+            return "error: a recording begins or ends at this moment";
+        }
+
+        try
         {
             if (Volatile.Read(ref s_file) != null)
             {
@@ -101,6 +107,10 @@ internal static class Recording
             Volatile.Write(ref s_file, stream);
             TraceDrain.Want(TraceDrain.File);
             return $"recording into {file}";
+        }
+        finally
+        {
+            s_lock.Exit();
         }
     }
 
