@@ -29,8 +29,8 @@ public sealed class TraceLog
         IsComplete = events.Any(e => e.Kind == TraceKind.Finish);
         Lost = events.Where(e => e.Kind == TraceKind.Lost).Sum(e => e.Argument);
 
-        // Equal times keep their order: a sort by keys alone would not.
-        Events = [.. events.OrderBy(e => e.Time)];
+        // Some may be left over from a recording before. Equal times keep their order: a sort by keys alone would not.
+        Events = [.. events.Where(e => e.Time >= header.StartTime || e.Kind == TraceKind.GcPause).OrderBy(e => e.Time)];
         End = Math.Max(Start, Events.Length > 0 ? Events.Max(e => e.Kind == TraceKind.GcPause ? e.Time + e.Argument : e.Time) : Start);
     }
 

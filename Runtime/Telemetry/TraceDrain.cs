@@ -70,6 +70,11 @@ internal static class TraceDrain
                 continue;
             }
 
+            if (Volatile.Read(ref s_wanted) != 0)
+            {
+                continue;
+            }
+
             Tracing.Clear(Tracing.Events);
             if (Volatile.Read(ref s_wanted) != 0)
             {
@@ -77,9 +82,9 @@ internal static class TraceDrain
                 continue;
             }
 
-            // What was written while the flag went down belongs to nobody.
+            // What was written while the flag went down: nobody takes it.
+            Drain(now);
             s_note.Sleep();
-            Discard();
         }
     }
 
@@ -100,18 +105,6 @@ internal static class TraceDrain
                 s_buffer[0] = new TraceEvent { Time = now, Argument = lost, M = -1, P = (short)i, Kind = TraceKind.Lost };
                 Deliver(s_buffer.AsSpan(0, 1));
             }
-        }
-    }
-
-    private static void Discard()
-    {
-        foreach (TraceRing ring in Tracing.Rings!)
-        {
-            while (ring.Take(s_buffer) > 0)
-            {
-            }
-
-            ring.TakeLost();
         }
     }
 
