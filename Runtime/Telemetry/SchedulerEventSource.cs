@@ -58,10 +58,10 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     /// <inheritdoc/>
     protected override void OnEventCommand(EventCommandEventArgs command)
     {
-        // `ilpreempt trace PID` asks for a file in this way: it needs no door of its own in the process.
-        if (command.Arguments?.TryGetValue(RecordArgument, out string? file) == true && file is { Length: > 0 })
+        // `ilpreempt trace PID` asks for a file in this way, perhaps before this object is made: the base class's constructor calls then.
+        if (command.Command != EventCommand.Disable && command.Arguments is { } arguments && arguments.TryGetValue(RecordArgument, out string? file) && file is { Length: > 0 })
         {
-            command.Arguments.TryGetValue(DurationArgument, out string? duration);
+            arguments.TryGetValue(DurationArgument, out string? duration);
             Recording.Start(file, Runtime.Settings.TryDuration(duration ?? "", 1_000_000, long.MaxValue, out long ns) ? ns : 5_000_000_000);
         }
 
