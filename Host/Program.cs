@@ -18,6 +18,8 @@ static int Start(string[] args)
         TopCommand.Create(),
         SetCommand.Create(),
         CollectCommand.Create(),
+        TraceCommand.Create(),
+        HogsCommand.Create(),
         ApisCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),

@@ -194,7 +194,7 @@ public static class ProcessReader
         }
     }
 
-    private static ClrRuntime CreateRuntime(DataTarget target, int processId)
+    internal static ClrRuntime CreateRuntime(DataTarget target, int processId)
     {
         ClrInfo clr = target.ClrVersions.FirstOrDefault()
             ?? throw new AttachException($"process {processId} runs no .NET runtime that this tool can read");

@@ -10,12 +10,17 @@ internal static class GuestArguments
     /// <summary>The guest's arguments of this invocation.</summary>
     public static string[] Current { get; set; } = [];
 
-    /// <summary>Splits <c>run [options] TARGET guest...</c>; any other command line is left whole.</summary>
+    /// <summary>Splits <c>run [options] TARGET guest...</c> and <c>trace [options] -- guest...</c>; any other command line is left whole.</summary>
     public static (string[] Own, string[] Guest) Split(string[] args)
     {
         if (args is [MuxerCommand.Name, ..])
         {
             return (args[..1], args[1..]);
+        }
+
+        if (args is [TraceCommand.Name, ..] && Array.IndexOf(args, "--") is var dashes && dashes >= 0)
+        {
+            return (args[..dashes], args[(dashes + 1)..]);
         }
 
         if (args is not [RunCommand.Name, ..])

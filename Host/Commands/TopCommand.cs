@@ -28,13 +28,16 @@ internal static class TopCommand
     {
         bool live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
         int looks = count ?? (live ? int.MaxValue : 1);
+        bool stopped = false;
+        Console.CancelKeyPress += (_, e) => e.Cancel = stopped = true;
         try
         {
+            DoorClient.Ask(process, "latency on");
             Look before = Look.At(process);
             Thread.Sleep(interval);
             if (!live)
             {
-                for (int i = 0; i < looks; i++)
+                for (int i = 0; i < looks && !stopped; i++)
                 {
                     AnsiConsole.Write(Show(process, ref before, rows));
                     Thread.Sleep(i + 1 < looks ? interval : 0);
@@ -45,7 +48,7 @@ internal static class TopCommand
 
             AnsiConsole.Live(new Text("")).Start(screen =>
             {
-                for (int i = 0; i < looks; i++)
+                for (int i = 0; i < looks && !stopped; i++)
                 {
                     screen.UpdateTarget(Show(process, ref before, rows));
                     Thread.Sleep(i + 1 < looks ? interval : 0);
@@ -56,6 +59,22 @@ internal static class TopCommand
         catch (AttachException e)
         {
             throw new UserException(ExitCode.Unavailable, e.Message);
+        }
+        finally
+        {
+            StopMeasuring(process);
+        }
+    }
+
+    // The process may have ended, which is no mistake of the user's.
+    private static void StopMeasuring(int process)
+    {
+        try
+        {
+            DoorClient.Ask(process, "latency off");
+        }
+        catch (AttachException)
+        {
         }
     }
 

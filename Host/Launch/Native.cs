@@ -51,6 +51,7 @@ internal static unsafe class Native
     {
         // The runtime ignores SIGPIPE, exec hands an ignored signal on, and the guest's own children would inherit it.
         _ = signal(SIGPIPE, 0);
+        RemoveDiagnosticPort();
         byte** argv = (byte**)NativeMemory.Alloc((nuint)(arguments.Count + 2), (nuint)sizeof(byte*));
         argv[0] = Allocate(file);
         for (int i = 0; i < arguments.Count; i++)
@@ -61,6 +62,30 @@ internal static unsafe class Native
         argv[arguments.Count + 1] = null;
         _ = execv(argv[0], argv);
         return Marshal.GetLastSystemError();
+    }
+
+    // The runtime of this process listens on a socket named for the process and its start, and both stay the same over an exec: the
+    // guest's runtime would find the name taken and go without, and dotnet-trace and the like could not reach it.
+    private static void RemoveDiagnosticPort()
+    {
+        const int StartTime = 19;
+        try
+        {
+            string stat = File.ReadAllText("/proc/self/stat");
+            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            File.Delete(Path.Combine(Path.GetTempPath(), $"dotnet-diagnostic-{Environment.ProcessId}-{fields[StartTime]}-socket"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or IndexOutOfRangeException)
+        {
+            // Another system, or a program that goes without.
+        }
+    }
+
+    /// <summary>Sends SIGTERM.</summary>
+    public static void Terminate(int processId)
+    {
+        const int SIGTERM = 15;
+        _ = kill(processId, SIGTERM);
     }
 
     /// <summary>Makes a second name for a file, or a copy where the file system cannot.</summary>
@@ -102,6 +127,9 @@ internal static unsafe class Native
 
     [DllImport("libc")]
     private static extern int setrlimit(int resource, RLimit* limit);
+
+    [DllImport("libc")]
+    private static extern int kill(int process, int signal);
 
     [DllImport("libc")]
     private static extern nint signal(int number, nint handler);

@@ -4,6 +4,7 @@ using System.Text;
 using ILPreempt.Runtime.Loading;
 using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Diagnostics;
 
@@ -14,6 +15,9 @@ namespace ILPreempt.Runtime.Diagnostics;
 /// </summary>
 internal static unsafe class Door
 {
+    // Only the door's thread touches it.
+    private static LatencySnapshot? s_latency;
+
     /// <summary>What the socket is called; tools look for the same name.</summary>
     internal static string PathOf(int process, string? folder) =>
         Path.Combine(string.IsNullOrEmpty(folder) ? "/tmp" : folder, $"ilpreempt-{process}-socket");
@@ -98,6 +102,8 @@ internal static unsafe class Door
         {
             ["status"] => Status(),
             ["goroutines"] => Goroutines(),
+            ["latency", "on"] => Latency(on: true),
+            ["latency", "off"] => Latency(on: false),
             ["set", .. string[] changes] when changes.Length > 0 => Set(changes),
             _ => "error there is no such command\n",
         };
@@ -139,6 +145,13 @@ internal static unsafe class Door
         Line("retakes", SysMon.Retakes);
         Line("adoptions", Volatile.Read(ref Adoption.Adoptions));
         Line("signals", AsyncPreempt.Reason is string reason ? $"off: {reason}" : "on");
+        if (s_latency is LatencySnapshot before)
+        {
+            s_latency = ScheduleLatency.Snapshot();
+            LatencySnapshot since = s_latency.Since(before);
+            Line("latency_us", $"{since.P50 / 1000} {since.P90 / 1000} {since.P99 / 1000} {since.Max / 1000}");
+        }
+
         return text.ToString();
 
         void Line(string name, object value) => text.Append(name).Append(' ').AppendLine(string.Create(CultureInfo.InvariantCulture, $"{value}"));
@@ -161,6 +174,18 @@ internal static unsafe class Door
         }
 
         return text.ToString();
+    }
+
+    /// <summary>Whether a status tells how long goroutines waited for a processor since the status before.</summary>
+    private static string Latency(bool on)
+    {
+        if (on == (s_latency == null))
+        {
+            (on ? (Action)ScheduleLatency.Enable : ScheduleLatency.Disable)();
+            s_latency = on ? ScheduleLatency.Snapshot() : null;
+        }
+
+        return "ok\n";
     }
 
     /// <summary>All changes or none.</summary>

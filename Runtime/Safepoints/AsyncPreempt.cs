@@ -27,6 +27,7 @@ internal static unsafe class AsyncPreempt
     private static delegate* unmanaged<MSlot*, int> s_preempt;
     private static delegate* unmanaged<MSlot*, void> s_resume;
     private static delegate* unmanaged<int> s_readCodeMaps;
+    private static delegate* unmanaged[SuppressGCTransition]<nuint, nuint, nuint> s_returnAddress;
     private static bool s_enabled;
     private static bool s_debugged;
     private static long s_nextLook;
@@ -72,6 +73,7 @@ internal static unsafe class AsyncPreempt
         s_preempt = (delegate* unmanaged<MSlot*, int>)NativeHelper.Export("ilp_preempt");
         s_resume = (delegate* unmanaged<MSlot*, void>)NativeHelper.Export("ilp_resume");
         s_readCodeMaps = (delegate* unmanaged<int>)NativeHelper.Export("ilp_read_code_maps");
+        s_returnAddress = (delegate* unmanaged[SuppressGCTransition]<nuint, nuint, nuint>)NativeHelper.Export("ilp_return_address");
 
         // With W^X, CoreCLR's default, jitted code is in a memory file that has a name; without it in nameless memory.
         bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
@@ -128,6 +130,9 @@ internal static unsafe class AsyncPreempt
 
     /// <summary>Wakes the thread in its handler, if it is still there.</summary>
     internal static void Resume(MSlot* slot) => s_resume(slot);
+
+    /// <summary>Where the caller that has a local at <paramref name="local"/> will return to; 0 if unknown. A stack walk of .NET's takes locks and allocates.</summary>
+    internal static nuint ReturnAddress(MSlot* slot, nuint local) => s_returnAddress != null ? s_returnAddress(local, slot->StackHigh) : 0;
 
     /// <summary>Whether sysmon may send signals in this round; looks for a debugger now and then.</summary>
     internal static bool MaySend(long now)

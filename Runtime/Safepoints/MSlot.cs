@@ -51,6 +51,9 @@ internal unsafe struct MSlot
 {
     internal const int Refusals = 6;
 
+    /// <summary>Which of Registers is the program counter.</summary>
+    internal static int ProgramCounter => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 32 : 16;
+
     internal int Tid;
     internal int Id;
     internal int SignalPending;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Scheduling;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime;
 
@@ -47,7 +48,7 @@ public static class StackGuard
     }
 
     /// <summary>Both questions of Go's newstack: is there stack left, and is this goroutine to be preempted?</summary>
-    private static void NewStack(M m, nuint stackPointer)
+    private static unsafe void NewStack(M m, nuint stackPointer)
     {
         if (StackRoom.IsExhausted(m, stackPointer))
         {
@@ -69,6 +70,11 @@ public static class StackGuard
 
         if (Volatile.Read(ref g.StackGuard0) == G.StackPreempt || (s_stressEvery > 0 && IsStressed(m)))
         {
+            if (Tracing.Flags != 0)
+            {
+                m.PreemptedAt = Math.Max(1, AsyncPreempt.ReturnAddress(m.Slot, stackPointer));
+            }
+
             Scheduler.GoPreemptM(g);
         }
     }

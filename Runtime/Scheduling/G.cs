@@ -1,5 +1,6 @@
 using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -71,6 +72,9 @@ internal sealed unsafe class G
     /// <summary>The timer of Sleep, one per goroutine.</summary>
     internal SchedTimer? SleepTimer;
 
+    /// <summary>When it became runnable, while Tracing wants to know.</summary>
+    internal long ReadySince;
+
     internal G(long id, long parentId, Action? entry)
     {
         Id = id;
@@ -105,6 +109,11 @@ internal sealed unsafe class G
         if (!GStatusEdges.IsLegal(from, to))
         {
             RuntimePanic.Throw($"casgstatus: g{Id} from {from} to {to} is not an edge");
+        }
+
+        if (Tracing.Flags != 0)
+        {
+            return Tracing.CasStatus(this, ref Row->Status, from, to);
         }
 
         return Interlocked.CompareExchange(ref Row->Status, (int)to, (int)from) == (int)from;

@@ -51,6 +51,9 @@ internal sealed unsafe class M
     /// <summary>What the signal handler must see of it.</summary>
     internal readonly MSlot* Slot = (MSlot*)Table.Ms.Rent();
 
+    /// <summary>Where a check is stopping it, while Tracing wants to know; 0 if no check is. Only this M touches it.</summary>
+    internal nuint PreemptedAt;
+
     /// <summary>Counts checks in stress mode.</summary>
     internal uint StressCount;
 

@@ -9,7 +9,7 @@ internal static unsafe class SchedTrace
     private static readonly long s_start = Clock.Now();
 
     /// <summary>In the order of AsyncRefusal.</summary>
-    private static readonly string[] s_refusals = ["native", "unknown", "runtime", "region", "stack", "masked"];
+    internal static readonly string[] Refusals = ["native", "unknown", "runtime", "region", "stack", "masked"];
     private static readonly long[] s_endedRefusals = new long[MSlot.Refusals];
     private static long s_endedReleases;
 
@@ -46,24 +46,31 @@ internal static unsafe class SchedTrace
     // Requests that met a thread where it could not be stopped are asked again; a released thread is parked again.
     private static void AppendPreemptions(StringBuilder text)
     {
-        long released = s_endedReleases;
-        long[] refused = new long[MSlot.Refusals];
-        AllMs.ForEach(m =>
-        {
-            released += m.Slot->Released;
-            for (int i = 0; i < refused.Length; i++)
-            {
-                refused[i] += m.Slot->Refused[i];
-            }
-        });
+        Outcomes(out long released, out long[] refused);
         text.Append("preempted=[check ").Append(Scheduler.PreemptionsByCheck).Append(" signal ").Append(Scheduler.PreemptionsBySignal)
             .Append("] released=").Append(released).Append(" refused=[");
         for (int i = 0; i < refused.Length; i++)
         {
-            text.Append(i == 0 ? "" : " ").Append(s_refusals[i]).Append(' ').Append(refused[i] + s_endedRefusals[i]);
+            text.Append(i == 0 ? "" : " ").Append(Refusals[i]).Append(' ').Append(refused[i]);
         }
 
         text.Append(']');
+    }
+
+    /// <summary>How often collections let stopped threads go, and how often each AsyncRefusal was the answer to a signal, since the start.</summary>
+    internal static void Outcomes(out long released, out long[] refused)
+    {
+        long letGo = Volatile.Read(ref s_endedReleases);
+        long[] answers = [.. s_endedRefusals];
+        AllMs.ForEach(m =>
+        {
+            letGo += m.Slot->Released;
+            for (int i = 0; i < answers.Length; i++)
+            {
+                answers[i] += m.Slot->Refused[i];
+            }
+        });
+        (released, refused) = (letGo, answers);
     }
 
     /// <summary>An M ends, perhaps to begin again: its counts stay in the sums.</summary>

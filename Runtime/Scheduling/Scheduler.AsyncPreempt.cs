@@ -122,13 +122,13 @@ internal static unsafe partial class Scheduler
             return false;
         }
 
+        p.Wire(m);
+        m.P = p;
+        m.Slot->PState = p.StateWord;
         g.CasStatus(GStatus.Runnable, GStatus.Running);
         g.WaitReason = WaitReason.None;
         g.Row->Turns++;
         ClearPreempt(g);
-        p.Wire(m);
-        m.P = p;
-        m.Slot->PState = p.StateWord;
         if (!inheritTime)
         {
             p.SchedTick++;

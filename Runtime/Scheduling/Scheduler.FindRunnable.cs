@@ -1,4 +1,5 @@
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -213,6 +214,8 @@ internal static unsafe partial class Scheduler
                 // A P on its way to an M is stealable too; one on the idle list is empty.
                 if (victim.RunQueue.StealInto(p.RunQueue, lastRound, victim.Status == PStatus.Running) is G g)
                 {
+                    Interlocked.Increment(ref Steals);
+                    Tracing.Steal(m, p, victim, g);
                     return g;
                 }
             }

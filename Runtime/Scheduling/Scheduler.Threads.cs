@@ -1,4 +1,5 @@
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -7,6 +8,10 @@ internal static unsafe partial class Scheduler
 {
     /// <summary>Length of the idle list. Written under the lock; read without it as a hint that the lock then confirms.</summary>
     internal static int NPIdle;
+
+    /// <summary>Ps that left an M which blocked or ended, and goroutines' moves from one P to another, since the start.</summary>
+    internal static long Handoffs;
+    internal static long Steals;
 
     private static P? s_idleP;
     private static M? s_idleM;
@@ -184,6 +189,8 @@ internal static unsafe partial class Scheduler
     /// </summary>
     private static void HandOffP(P p)
     {
+        Interlocked.Increment(ref Handoffs);
+        Tracing.Handoff(p);
         if (Volatile.Read(ref s_gcWaiting) == 0)
         {
             RunLateTimers(p, Clock.Now());

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -70,6 +71,7 @@ internal static unsafe partial class Scheduler
             RunQ.Lock.Unlock();
             StackGuard.StartStress();
             AsyncPreempt.Start(SysMon.Note);
+            Recording.StartIfSet();
             SysMon.Start();
             Door.Open();
             Volatile.Write(ref s_started, 1);

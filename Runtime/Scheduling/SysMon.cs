@@ -1,4 +1,5 @@
 using ILPreempt.Runtime.Platform;
+using ILPreempt.Runtime.Telemetry;
 
 namespace ILPreempt.Runtime.Scheduling;
 
@@ -161,6 +162,7 @@ internal static class SysMon
             }
 
             next = Math.Min(next, AdoptionTick.Round(now));
+            next = Math.Min(next, LateStart.Round(now));
             if (now >= nextTrace)
             {
                 Libc.WriteError(SchedTrace.Line(now));
@@ -436,6 +438,7 @@ internal static class SysMon
         if (taken)
         {
             Retakes++;
+            Tracing.Retake(p, m);
             p.SyscallTick++;
             p.Seen = default;
             Scheduler.HandOffTakenP(p);

@@ -530,6 +530,21 @@ EXPORT void ilp_resume(struct m_slot *m)
     }
 }
 
+// Where the method that has a local at `local` will return to; that method is a caller of this one. Jitted code keeps a chain of frame
+// pointers, so its frame is the first one above the local. 0 if the chain leaves the stack.
+EXPORT uintptr_t ilp_return_address(uintptr_t local, uintptr_t stack_high)
+{
+    const uintptr_t *frame = __builtin_frame_address(0);
+    while ((uintptr_t)frame <= local) {
+        const uintptr_t *above = (const uintptr_t *)*frame;
+        if (above <= frame || (uintptr_t)above >= stack_high - 2 * sizeof *frame) {
+            return 0;
+        }
+        frame = above;
+    }
+    return frame[1];
+}
+
 // For a check of the layout at start-up.
 EXPORT int ilp_slot_size(void)
 {

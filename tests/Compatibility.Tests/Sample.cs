@@ -46,6 +46,7 @@ internal sealed record Sample(string App, params string[] Arguments)
         new("TopLevel", "a", "b c", "--d", "", "\"quoted\"", "*") { Input = "" },
         new("Cpu") { StressEvery = 101 },
         new("Cctors") { StressEvery = 7 },
+        new("Surroundings", "3") { StressEvery = 1009 },
         new("Exceptions"),
         new("Starts") { StressEvery = 11 },
         new("Starts", "exit"),

@@ -1,0 +1,124 @@
+using System.Diagnostics.Tracing;
+using System.Globalization;
+using ILPreempt.TestUtils;
+using Microsoft.Diagnostics.NETCore.Client;
+using Microsoft.Diagnostics.Tracing;
+using Xunit;
+
+namespace ILPreempt.Compatibility.Tests;
+
+/// <summary>Talks to the diagnostic port of a .NET process, as dotnet-trace and dotnet-counters do.</summary>
+internal static class DiagnosticTarget
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Waits until the process has become the program, after a shell and the launcher, and answers.</summary>
+    internal static void WaitUntilItListens(int processId)
+    {
+        bool Answers()
+        {
+            try
+            {
+                string command = File.ReadAllText($"/proc/{processId}/cmdline").Split('\0')[0];
+                if (Path.GetFileName(command) != "dotnet")
+                {
+                    return false;
+                }
+
+                new DiagnosticsClient(processId).GetProcessEnvironment();
+                return true;
+            }
+            catch (Exception e) when (e is ServerNotAvailableException or IOException)
+            {
+                return false;
+            }
+        }
+
+        Assert.True(SpinWait.SpinUntil(Answers, s_limit), $"process {processId} does not answer");
+    }
+
+    /// <summary>Opens a session and hands each event to <paramref name="seen"/> until that says that it has seen enough.</summary>
+    internal static void Listen(int processId, EventPipeProvider provider, Func<TraceEvent, bool> seen)
+    {
+        using EventPipeSession session = new DiagnosticsClient(processId).StartEventPipeSession([provider], requestRundown: false);
+        using EventPipeEventSource source = new(session.EventStream);
+        using Timer limit = new(_ => source.StopProcessing(), null, s_limit, Timeout.InfiniteTimeSpan);
+        source.Dynamic.All += e =>
+        {
+            if (seen(e))
+            {
+                source.StopProcessing();
+            }
+        };
+        source.Process();
+    }
+}
+
+/// <summary>A hosted program is visible to .NET's own tools.</summary>
+public class EventPipeTests
+{
+    [Fact]
+    public void EventSource_OverEventPipe_DeliversTheSchedulersEvents()
+    {
+        HashSet<string> names = [];
+        string[] want = ["Goroutine/Start", "Goroutine/Stop", "GoroutineBlock", "GoroutineUnblock", "Preemption"];
+        WithHogs(pid => DiagnosticTarget.Listen(
+            pid,
+            new EventPipeProvider("ILPreempt-Scheduler", EventLevel.Informational, 0xF),
+            e => names.Add(e.EventName) && want.All(names.Contains)));
+        Assert.True(want.All(names.Contains), string.Join(' ', names));
+    }
+
+    [Fact]
+    public void Meter_OverEventPipe_IsMadeWhenSomebodyConnects()
+    {
+        // What dotnet-counters sends.
+        HashSet<string> instruments = [];
+        string[] want = ["ilpreempt.goroutine.count", "ilpreempt.processor.limit", "ilpreempt.thread.count", "ilpreempt.run_queue.length", "ilpreempt.preemptions", "ilpreempt.schedule.duration"];
+        string id = Guid.NewGuid().ToString();
+        WithHogs(pid => DiagnosticTarget.Listen(
+            pid,
+            new EventPipeProvider("System.Diagnostics.Metrics", EventLevel.Informational, 2, new Dictionary<string, string>
+            {
+                ["SessionId"] = id,
+                ["Metrics"] = "ILPreempt.Runtime",
+                ["RefreshInterval"] = "1",
+                ["MaxTimeSeries"] = "1000",
+                ["MaxHistograms"] = "10",
+                ["ClientId"] = id,
+            }),
+            e => e.EventName is "UpDownCounterRateValuePublished" or "CounterRateValuePublished" or "HistogramValuePublished"
+                && instruments.Add((string)e.PayloadByName("instrumentName"))
+                && want.All(instruments.Contains)));
+        Assert.True(want.All(instruments.Contains), string.Join(' ', instruments));
+    }
+
+    private static void WithHogs(Action<int> look)
+    {
+        Exception? failure = null;
+        ChildProcess.Run("/bin/sh", ["-c", "echo $$; exec \"$0\" run --maxprocs 1 \"$1\" 60", Repo.IlPreempt, Repo.TestApp("Hogs")], new ChildOptions
+        {
+            Timeout = TimeSpan.FromSeconds(90),
+            OnOutputLine = (child, line) =>
+            {
+                if (!int.TryParse(line, CultureInfo.InvariantCulture, out int pid))
+                {
+                    return;
+                }
+
+                try
+                {
+                    DiagnosticTarget.WaitUntilItListens(pid);
+                    look(pid);
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                }
+
+                child.Signal(9);
+            },
+        });
+        Assert.True(failure == null, failure?.ToString());
+    }
+}
