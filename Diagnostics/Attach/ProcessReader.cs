@@ -61,6 +61,37 @@ public static class ProcessReader
         });
     }
 
+    /// <summary>Writes a core file of a hosted process from a snapshot: it stands still for some milliseconds only.</summary>
+    /// <exception cref="AttachException">It has no socket, or ended meanwhile.</exception>
+    /// <exception cref="IOException">The file can't be written.</exception>
+    public static void WriteCore(int processId, string path)
+    {
+        using SnapshotReader snapshot = SnapshotReader.Open(processId);
+        try
+        {
+            using FileStream file = new(path, FileMode.Create);
+            CoreWriter.Write(snapshot, Prepare(snapshot, processId), file);
+        }
+        catch (Exception e) when (e is System.Net.Sockets.SocketException or EndOfStreamException)
+        {
+            File.Delete(path);
+            throw new AttachException($"process {processId} ended while it was read", e);
+        }
+    }
+
+    private static SavedRegisters Prepare(SnapshotReader snapshot, int processId)
+    {
+        SavedRegisters registers = new(snapshot);
+        using DataTarget target = new(registers, new DataTargetOptions());
+        using ClrRuntime runtime = CreateRuntime(target, processId);
+        foreach (ulong slot in FindTable(runtime, registers, [])?.Slots ?? [])
+        {
+            registers.Note(slot, out _);
+        }
+
+        return registers;
+    }
+
     /// <summary>Reads a core file.</summary>
     /// <param name="path">The file: a full or a heap dump, of this machine's architecture.</param>
     /// <param name="all">With the frames of the scheduler itself.</param>
@@ -121,7 +152,7 @@ public static class ProcessReader
             }
         }
 
-        StackReader stacks = new(runtime, lines, all);
+        StackReader stacks = new(runtime, reader, lines, all);
         Dictionary<uint, GoroutineRow> carriers = [];
         foreach (GoroutineRow row in table?.Goroutines ?? [])
         {
@@ -161,7 +192,7 @@ public static class ProcessReader
             row.Id,
             row.ParentId,
             state,
-            waits && (uint)row.WaitReason < s_reasons.Length ? s_reasons[row.WaitReason] : "",
+            waits ? Reason(row, frames) : "",
             waits && row.WaitSince != 0 ? TimeSpan.FromMicroseconds(Math.Max(0, table.Now - row.WaitSince) / 1000.0) : TimeSpan.Zero,
             row.LockDepth > 0,
             isParked,
@@ -174,6 +205,13 @@ public static class ProcessReader
             state == "Running" && p != null ? p.Value.Id : -1,
             waitsFor,
             frames);
+    }
+
+    // A call that nobody announced is only known to be in native code; its stack knows more.
+    private static string Reason(GoroutineRow row, IReadOnlyList<FrameSnapshot> frames)
+    {
+        string reason = (uint)row.WaitReason < s_reasons.Length ? s_reasons[row.WaitReason] : "";
+        return reason == "syscall" && frames.Take(4).Any(f => f.Method.StartsWith("System.Net.Sockets.", StringComparison.Ordinal)) ? "IO wait" : reason;
     }
 
     private static string State(GoroutineRow row) => (uint)row.Status < s_states.Length ? s_states[row.Status] : "";
@@ -227,12 +265,16 @@ public static class ProcessReader
     /// <summary>Stacks of the threads of one runtime.</summary>
     private sealed class StackReader
     {
+        private readonly ClrRuntime _runtime;
+        private readonly SavedRegisters _memory;
         private readonly SourceLines _lines;
         private readonly bool _all;
         private int _failed;
 
-        public StackReader(ClrRuntime runtime, SourceLines lines, bool all)
+        public StackReader(ClrRuntime runtime, SavedRegisters memory, SourceLines lines, bool all)
         {
+            _runtime = runtime;
+            _memory = memory;
             _lines = lines;
             _all = all;
             foreach (ClrThread thread in runtime.Threads.Where(t => t.IsAlive))
@@ -255,13 +297,13 @@ public static class ProcessReader
                 bool innermost = true;
                 foreach (ClrStackFrame frame in thread.EnumerateStackTrace(includeContext: false).Take(MaxFrames))
                 {
-                    if (frame.Method is ClrMethod method && method.Type is ClrType type && (_all || !IsScheduler(type.Module)))
-                    {
-                        (string File, int Line)? source = _lines.Find(method, frame.InstructionPointer, !innermost);
-                        frames.Add(new FrameSnapshot(method.Signature ?? $"{type.Name}.{method.Name}", source?.File, source?.Line ?? 0));
-                    }
-
+                    Add(frames, frame.Method, frame.InstructionPointer, innermost);
                     innermost = false;
+                }
+
+                if (frames.Count == 0)
+                {
+                    WalkFramePointers(thread.OSThreadId, frames);
                 }
             }
             catch (Exception e) when (e is not OutOfMemoryException and not IOException and not System.Net.Sockets.SocketException)
@@ -270,6 +312,36 @@ public static class ProcessReader
             }
 
             return frames;
+        }
+
+        // The debugging library gives up on a thread that was in a helper of the runtime (allocating, say). Jitted code and the
+        // runtime both keep a chain of frame pointers; whatever in it is no managed code is passed over.
+        private void WalkFramePointers(uint thread, List<FrameSnapshot> frames)
+        {
+            if (!_memory.TryGetFrame(thread, out ulong instruction, out ulong frame))
+            {
+                return;
+            }
+
+            for (int i = 0; i < MaxFrames; i++)
+            {
+                Add(frames, _runtime.GetMethodByInstructionPointer(instruction), instruction, i == 0);
+                if (!_memory.ReadPointer(frame + sizeof(ulong), out instruction) || !_memory.ReadPointer(frame, out ulong above) || above <= frame)
+                {
+                    return;
+                }
+
+                frame = above;
+            }
+        }
+
+        private void Add(List<FrameSnapshot> frames, ClrMethod? method, ulong instruction, bool innermost)
+        {
+            if (method?.Type is ClrType type && (_all || !IsScheduler(type.Module)))
+            {
+                (string File, int Line)? source = _lines.Find(method, instruction, !innermost);
+                frames.Add(new FrameSnapshot(method.Signature ?? $"{type.Name}.{method.Name}", source?.File, source?.Line ?? 0));
+            }
         }
 
         public WaitTarget? WaitsFor(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf, ref int lookups)

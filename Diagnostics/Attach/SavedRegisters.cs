@@ -56,6 +56,15 @@ internal sealed class SavedRegisters(IDataReader inner) : IDataReader
         return parked;
     }
 
+    /// <summary>Where a thread that saved its registers was, and its frame pointer. False for others.</summary>
+    public bool TryGetFrame(uint thread, out ulong instruction, out ulong frame)
+    {
+        const int Rbp = 10, Rip = 16;
+        bool known = _registers.TryGetValue(thread, out ulong[]? registers);
+        (instruction, frame) = known ? (registers![Rip], registers[Rbp]) : (0, 0);
+        return known;
+    }
+
     public bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
     {
         bool known = inner.GetThreadContext(threadID, contextFlags, context);

@@ -15,7 +15,7 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
 {
     private const int BlockSize = 64 * 1024;
     private const int TimeoutMs = 10_000;
-    private const uint ReadRequest = 'R', MapsRequest = 'M', PlacesRequest = 'T';
+    private const uint ReadRequest = 'R', UsedRequest = 'P', MapsRequest = 'M', AuxvRequest = 'A', PlacesRequest = 'T';
 
     private readonly Socket _socket;
     private readonly Dictionary<ulong, byte[]> _blocks = [];
@@ -83,6 +83,21 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
     }
 
     public void Dispose() => _socket.Dispose();
+
+    /// <summary>Its memory map, as the kernel prints it.</summary>
+    public string Maps { get; private set; } = "";
+
+    /// <summary>Its threads.</summary>
+    public IReadOnlyCollection<uint> Threads => _places.Keys;
+
+    /// <summary>What the kernel told it when it started.</summary>
+    public byte[] AuxiliaryVector() => Request(AuxvRequest, 0, 0);
+
+    /// <summary>For each page from <paramref name="address"/> on whether it was ever used. Not cached, nor are the bytes.</summary>
+    public ulong[] PageStates(ulong address, int pages) => MemoryMarshal.Cast<byte, ulong>(Request(UsedRequest, address, pages)).ToArray();
+
+    /// <summary>As Read, for large parts that are read once.</summary>
+    public byte[] ReadOnce(ulong address, int length) => Request(ReadRequest, address, length);
 
     public IEnumerable<ModuleInfo> EnumerateModules() => _modules;
 
@@ -206,9 +221,9 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
     // A module begins where a file is mapped from its first byte.
     private void ReadMaps()
     {
-        string maps = Encoding.UTF8.GetString(Request(MapsRequest, 0, 0));
+        Maps = Encoding.UTF8.GetString(Request(MapsRequest, 0, 0));
         HashSet<string> seen = [];
-        foreach (string line in maps.Split('\n'))
+        foreach (string line in Maps.Split('\n'))
         {
             string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
             if (parts.Length < 6 || parts[2] != "00000000" || !parts[5].StartsWith('/') || !seen.Add(parts[5]))

@@ -52,8 +52,9 @@ typedef void (*command_handler)(const char *text, int length, int connection);
 struct thread_place { int32_t tid, state; uint64_t sp, pc; };
 struct places { uint32_t count, captured; uint64_t paused_ns; struct thread_place at[MAX_THREADS]; };
 
-// A request to the child. READ: bytes [address, address + length); MAPS: its memory map; PLACES: struct places.
-enum { READ = 'R', MAPS = 'M', PLACES = 'T' };
+// A request to the child. READ: bytes [address, address + length); USED: for each page from address on, length of them, the kernel's
+// 64 bits (pagemap); MAPS: its memory map; AUXV: what the kernel told it at its start; PLACES: struct places.
+enum { READ = 'R', USED = 'P', MAPS = 'M', AUXV = 'A', PLACES = 'T' };
 struct request { uint32_t kind, length; uint64_t address; };
 
 static struct sockaddr_un s_address;
@@ -140,6 +141,15 @@ static int ReplyWithFile(int fd, const char *path, char *buffer, size_t size)
     return Reply(fd, buffer, (uint32_t)have);
 }
 
+// It knows how long the fork took when it is back from it.
+static void AwaitParent(void)
+{
+    struct timespec pause = { 0, 100000 };
+    for (int i = 0; i < 1000 && *(volatile uint64_t *)&s_places->paused_ns == 0; i++) {
+        nanosleep(&pause, NULL);
+    }
+}
+
 // Lends its memory until the tool hangs up or falls silent. Nothing of the parent may stay open here: a pipe whose end the
 // program closes must close.
 static void Lend(int connection)
@@ -147,7 +157,8 @@ static void Lend(int connection)
     const size_t size = 16 << 20;
     dup2(connection, 0);
     syscall(SYS_close_range, 1, ~0U, 0);
-    int memory = open("/proc/self/mem", O_RDONLY);
+    int memory = open("/proc/self/mem", O_RDONLY), pages = open("/proc/self/pagemap", O_RDONLY);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     char *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     SetTimeout(0, SNAPSHOT_SECONDS);
     struct request request;
@@ -157,9 +168,16 @@ static void Lend(int connection)
             size_t length = request.length < size ? request.length : size;
             ssize_t n = pread(memory, buffer, length, (off_t)request.address);
             more = Reply(0, buffer, n > 0 ? (uint32_t)n : 0);
+        } else if (request.kind == USED) {
+            size_t length = (size_t)request.length * 8 < size ? (size_t)request.length * 8 : size;
+            ssize_t n = pread(pages, buffer, length, (off_t)(request.address / page * 8));
+            more = Reply(0, buffer, n > 0 ? (uint32_t)n : 0);
+        } else if (request.kind == AUXV) {
+            more = ReplyWithFile(0, "/proc/self/auxv", buffer, size);
         } else if (request.kind == MAPS) {
             more = ReplyWithFile(0, "/proc/self/maps", buffer, size);
         } else if (request.kind == PLACES) {
+            AwaitParent();
             more = Reply(0, s_places, (uint32_t)(offsetof(struct places, at) + s_places->count * sizeof s_places->at[0]));
         } else {
             more = 0;

@@ -1,0 +1,146 @@
+using System.Net.Sockets;
+using ILPreempt.Diagnostics.Attach;
+using ILPreempt.TestUtils;
+using Xunit;
+
+namespace ILPreempt.Diagnostics.Tests;
+
+public class DoorTests
+{
+    [Fact]
+    public void Status_OfALiveProcess_CountsItsGoroutines() => With(pid =>
+    {
+        ProcessStatus status = ProcessStatus.Ask(pid);
+        Assert.Equal(("EveryState", 2, 19), (status.App, status.MaxProcs, status.Goroutines));
+        Assert.Equal(19, ProcessStatus.AskGoroutines(pid).Select(g => g.Id).Distinct().Count());
+        Assert.Contains(pid, DoorClient.Processes());
+    });
+
+    [Fact]
+    public void Set_SeveralChanges_AllOrNone() => With(pid =>
+    {
+        AttachException e = Assert.Throws<AttachException>(() => DoorClient.Ask(pid, "set maxprocs=1 slice=never"));
+        Assert.Contains("slice=never", e.Message, StringComparison.Ordinal);
+        Assert.Equal(2, ProcessStatus.Ask(pid).MaxProcs);
+        DoorClient.Ask(pid, "set maxprocs=1 slice=1ms");
+        ProcessStatus after = ProcessStatus.Ask(pid);
+        Assert.Equal((1, 1000, 1), (after.MaxProcs, after["slice_us"], after.Processors.Count));
+    });
+
+    [Fact]
+    public void Socket_OnDisk_IsItsUsersAlone() => With(pid =>
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(DoorClient.PathOf(pid)!));
+        }
+    });
+
+    [Fact]
+    public void Snapshot_WhileOthersAreHeld_FourAtOnceAndTheProgramGoesOn() => With(pid =>
+    {
+        int counting = ProcessStatus.AskGoroutines(pid).First(g => g.State is "running" or "runnable").Thread;
+        long before = ProcessReader.ThreadCpu(pid, counting);
+        List<SnapshotReader> held = [];
+        for (int i = 0; i < 4; i++)
+        {
+            held.Add(SnapshotReader.Open(pid));
+        }
+
+        AttachException e = Assert.Throws<AttachException>(() => SnapshotReader.Open(pid));
+        Assert.Contains("four snapshots", e.Message, StringComparison.Ordinal);
+        held.ForEach(s => s.Dispose());
+        Assert.True(SpinWait.SpinUntil(() => ProcessReader.ThreadCpu(pid, counting) > before, TimeSpan.FromSeconds(20)), "its goroutines run");
+        Assert.True(SpinWait.SpinUntil(() => CanOpen(pid), TimeSpan.FromSeconds(20)), "copies that are not read any more go away");
+    });
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("")]
+    [InlineData("set")]
+    public void Ask_UnknownCommand_IsRefused(string command) => With(pid =>
+        Assert.Contains("no such command", Assert.Throws<AttachException>(() => DoorClient.Ask(pid, command)).Message, StringComparison.Ordinal));
+
+    [Fact]
+    public void Ask_NothingOrTooMuch_TheDoorStaysOpen() => With(pid =>
+    {
+        using (Socket silent = Connect(pid))
+        {
+            silent.Send("stat"u8);
+        }
+
+        using (Socket endless = Connect(pid))
+        {
+            try
+            {
+                endless.Send(new byte[100_000]);
+            }
+            catch (SocketException)
+            {
+                // It hung up before all of it was sent.
+            }
+        }
+
+        Assert.Equal("EveryState", ProcessStatus.Ask(pid).App);
+    });
+
+    [Fact]
+    public void Read_WhileTheProcessIsKilled_IsAnErrorOrPartialAndNeverHangs()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            LiveProgram.Use(Repo.TestApp("EveryState"), ["--maxprocs", "2"], ["10"], pid =>
+            {
+                Task<Exception?> reading = Task.Run(() => (Exception?)Record.Exception(() => ProcessReader.Read(pid, ReadWay.Socket)));
+                LiveProgram.Kill(pid);
+                Assert.True(reading.Wait(TimeSpan.FromSeconds(60)), "it hangs");
+                Assert.True(reading.Result is null or AttachException, reading.Result?.ToString());
+            });
+        }
+    }
+
+    [Fact]
+    public void Read_NotHostedOrNoCore_OneClearLine()
+    {
+        string text = Path.GetTempFileName();
+        try
+        {
+            foreach (AttachException e in new[]
+            {
+                Assert.Throws<AttachException>(() => ProcessReader.ReadCore(text)),
+                Assert.Throws<AttachException>(() => ProcessReader.ReadCore(text + ".not")),
+                Assert.Throws<AttachException>(() => DoorClient.Ask(Environment.ProcessId, "status")),
+                Assert.Throws<AttachException>(() => ProcessReader.Read(int.MaxValue, ReadWay.Socket)),
+            })
+            {
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
+        finally
+        {
+            File.Delete(text);
+        }
+    }
+
+    private static bool CanOpen(int pid)
+    {
+        try
+        {
+            SnapshotReader.Open(pid).Dispose();
+            return true;
+        }
+        catch (AttachException)
+        {
+            return false;
+        }
+    }
+
+    private static Socket Connect(int pid)
+    {
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(DoorClient.PathOf(pid)!));
+        return socket;
+    }
+
+    private static void With(Action<int> use) => LiveProgram.Use(Repo.TestApp("EveryState"), ["--maxprocs", "2"], ["10"], use);
+}
