@@ -42,15 +42,24 @@ internal static class DiagnosticTarget
     {
         using EventPipeSession session = new DiagnosticsClient(processId).StartEventPipeSession([provider], requestRundown: false);
         using EventPipeEventSource source = new(session.EventStream);
-        using Timer limit = new(_ => source.StopProcessing(), null, s_limit, Timeout.InfiniteTimeSpan);
+
+        // The stream ends with the session; the callback can't wait for that, because it is what empties the stream.
+        using ManualResetEventSlim enough = new();
+        Task stopped = Task.Run(() =>
+        {
+            enough.Wait(s_limit);
+            session.Stop();
+        });
         source.Dynamic.All += e =>
         {
-            if (seen(e))
+            if (!enough.IsSet && seen(e))
             {
-                source.StopProcessing();
+                enough.Set();
             }
         };
         source.Process();
+        enough.Set();
+        stopped.Wait(s_limit);
     }
 }
 
