@@ -12,6 +12,8 @@ switch (args)
         return WeavingSpeed.Run(rest);
     case ["startup", .. string[] rest]:
         return StartupTime.Run(rest);
+    case ["tracing", .. string[] rest]:
+        return TracingCost.Run(rest);
     case ["throughput", .. string[] rest]:
         return Throughput.Run(rest);
     default:
@@ -19,6 +21,7 @@ switch (args)
             Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [slowdown] [--quick]
+                   ILPreempt.Benchmarks tracing [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
                    ILPreempt.Benchmarks startup [--quick] [APP.dll]
             """);

@@ -17,12 +17,21 @@ public sealed class CommandLineTests
     [InlineData("run -- --odd.dll --x", 3)]
     [InlineData("cache clear --x", 3)]
     [InlineData("muxer exec App.dll", 1)]
+    [InlineData("trace 4711 -o t.json", 4)]
     public void Split_OfArguments_CutsBehindTheTarget(string line, int own)
     {
         string[] args = line.Split(' ');
         (string[] Own, string[] Guest) split = GuestArguments.Split(args);
         Assert.Equal(args[..own], split.Own);
         Assert.Equal(args[own..], split.Guest);
+    }
+
+    [Fact]
+    public void Split_OfTrace_DropsTheDashes()
+    {
+        (string[] Own, string[] Guest) split = GuestArguments.Split(["trace", "-o", "t.json", "--", "--slice", "1ms", "App.dll", "--", "x"]);
+        Assert.Equal(["trace", "-o", "t.json"], split.Own);
+        Assert.Equal(["--slice", "1ms", "App.dll", "--", "x"], split.Guest);
     }
 
     [Fact]
