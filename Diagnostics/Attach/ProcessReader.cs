@@ -247,9 +247,15 @@ public static class ProcessReader
 
     private static SchedulerTable? FindTable(ClrRuntime runtime, SavedRegisters memory, List<string> notes)
     {
-        ClrType? type = runtime.EnumerateModules().FirstOrDefault(StackReader.IsScheduler)?.GetTypeByName("ILPreempt.Runtime.Diagnostics.Table");
-        if (type?.GetStaticFieldByName("Header") is not ClrStaticField field)
+        ClrModule? module = runtime.EnumerateModules().FirstOrDefault(StackReader.IsScheduler);
+        if (module == null)
         {
+            return null;
+        }
+
+        if (module.GetTypeByName("ILPreempt.Runtime.Diagnostics.Table")?.GetStaticFieldByName("Header") is not ClrStaticField field)
+        {
+            notes.Add("ILPreempt.Runtime is loaded, but its table was not found");
             return null;
         }
 

@@ -46,9 +46,13 @@ public static class Blocking
     /// <summary>After it. The goroutine waits for a P if it has none, as at a check.</summary>
     public static void Exit()
     {
-        if (M.Current is M m && m.CurG is G g && (g.LostP || m.IsStopped))
+        if (M.Current is M m && m.CurG is G g)
         {
-            Scheduler.ExitBlocking(m);
+            g.Announced = WaitReason.None;
+            if (g.LostP || m.IsStopped)
+            {
+                Scheduler.ExitBlocking(m);
+            }
         }
     }
 
@@ -58,7 +62,7 @@ public static class Blocking
     {
         if (M.Current?.CurG is G g)
         {
-            g.WaitReason = (WaitReason)reason;
+            g.Announced = g.WaitReason = (WaitReason)reason;
         }
     }
 
@@ -67,6 +71,7 @@ public static class Blocking
     {
         if (M.Current is M m && m.CurG is G g)
         {
+            g.Announced = WaitReason.None;
             if (g.LostP || m.IsStopped)
             {
                 Scheduler.ExitBlocking(m);

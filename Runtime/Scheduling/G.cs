@@ -47,6 +47,9 @@ internal sealed unsafe class G
         set => Row->WaitSince = value;
     }
 
+    /// <summary>The reason that woven code gave for the call it is in (Blocking). WaitReason is lost when it is stopped before it waits.</summary>
+    internal WaitReason Announced;
+
     /// <summary>StackPreempt while it is asked to stop, else 0. Written by PreemptOne and Execute, read by NewStack.</summary>
     internal nuint StackGuard0;
 

@@ -18,6 +18,7 @@ internal static unsafe partial class Scheduler
             return;
         }
 
+        g.Announced = reason;
         if (m.P is not P p || !p.TryEnter(m))
         {
             if (g.LostP)

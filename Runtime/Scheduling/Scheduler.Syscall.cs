@@ -176,9 +176,9 @@ internal static unsafe partial class Scheduler
 
         if (g.WaitReason == WaitReason.None)
         {
-            // It did not say why it would wait (Blocking.Mark). Managed waits that nobody announces are locks: marking those costs too much.
+            // Managed waits that nobody announces (Blocking) are locks: marking those costs too much.
             bool waits = m.Thread is Thread thread && (thread.ThreadState & ThreadState.WaitSleepJoin) != 0;
-            g.WaitReason = waits ? WaitReason.MonitorEnter : WaitReason.Syscall;
+            g.WaitReason = g.Announced != WaitReason.None ? g.Announced : waits ? WaitReason.MonitorEnter : WaitReason.Syscall;
         }
 
         g.WaitSince = Clock.Now();

@@ -40,7 +40,7 @@
 #define MAX_COMMAND 4096
 #define MAX_THREADS 65536
 #define MAX_SNAPSHOTS 4
-#define CAPTURE_NS 20000000L
+#define CAPTURE_NS 40000000L
 #define COMMAND_SECONDS 2
 #define SNAPSHOT_SECONDS 60
 #define QUIT_SECONDS 30
@@ -150,6 +150,32 @@ static void AwaitParent(void)
     }
 }
 
+// The memory in which the runtime keeps its own structures and jitted code is shared (W^X maps it twice), so fork does not freeze it:
+// the copy makes it private at once. A type loaded in between may point to memory that the copy does not have.
+static void Freeze(char *buffer, size_t size)
+{
+    int file = open("/proc/self/maps", O_RDONLY);
+    size_t have = 0;
+    for (ssize_t n = 1; file >= 0 && n > 0 && have < size - 1; have += n > 0 ? (size_t)n : 0) {
+        n = read(file, buffer + have, size - 1 - have);
+    }
+    close(file);
+    buffer[have] = 0;
+    for (char *line = buffer, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = 0;
+        char *dash, *permissions;
+        uintptr_t low = strtoull(line, &dash, 16), high = strtoull(dash + 1, &permissions, 16);
+        if (strlen(permissions) < 5 || permissions[1] != 'r' || permissions[2] != 'w' || permissions[4] != 's' || strstr(line, "doublemapper") == NULL) {
+            continue;
+        }
+        void *copy = mmap(NULL, high - low, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (copy != MAP_FAILED) {
+            memcpy(copy, (void *)low, high - low);
+            mremap(copy, high - low, high - low, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)low);
+        }
+    }
+}
+
 // Lends its memory until the tool hangs up or falls silent. Nothing of the parent may stay open here: a pipe whose end the
 // program closes must close.
 static void Lend(int connection)
@@ -163,6 +189,10 @@ static void Lend(int connection)
     SetTimeout(0, SNAPSHOT_SECONDS);
     struct request request;
     int more = memory >= 0 && buffer != MAP_FAILED;
+    if (more) {
+        Freeze(buffer, size);
+        more = SendAll(0, "ok\n", 3);
+    }
     while (more && ReceiveAll(0, &request, sizeof request)) {
         if (request.kind == READ) {
             size_t length = request.length < size ? request.length : size;
@@ -298,7 +328,6 @@ static void Snapshot(int connection)
     s_places->paused_ns = 0;
     pid_t child = Fork();
     if (child == 0) {
-        SendAll(connection, "ok\n", 3);
         Lend(connection);
     }
     ilp_capture_end();
