@@ -40,7 +40,8 @@ internal static class BuildRun
 
             if (!log.HasErrors)
             {
-                File.WriteAllText(request.Stamp, "");
+                // Not empty: cutting an empty file to nothing leaves its time as it was.
+                File.WriteAllText(request.Stamp, WeaverOptions.WeaverVersion + "\n");
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Platform;
@@ -185,6 +186,7 @@ internal static unsafe class Tracing
     };
 
     // The JIT takes locks that a stopped goroutine may hold.
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The types are of this assembly, which a trimmer keeps whole.")]
     private static void Compile()
     {
         const System.Reflection.BindingFlags All = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.Instance
