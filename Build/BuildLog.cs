@@ -3,10 +3,11 @@ using ILPreempt.Weaver;
 namespace ILPreempt.Build;
 
 /// <summary>
-/// Lines in the form that MSBuild reads as errors and warnings, <c>file(line,column): warning CODE: text</c>. It then applies NoWarn,
-/// TreatWarningsAsErrors and WarningsAsErrors to them as to the compiler's own. Everything else is an ordinary line of low importance.
+/// Lines in the form that MSBuild reads as errors and warnings, <c>file(line,column): warning CODE: text</c>. Everything else is an
+/// ordinary line of low importance. NoWarn, TreatWarningsAsErrors and their kin are applied here: MSBuild would apply some of them later,
+/// when the weaver has already said that all is well, and the next build would find nothing to do.
 /// </summary>
-internal sealed class BuildLog(TextWriter output, string project)
+internal sealed class BuildLog(TextWriter output, WeaveRequest request)
 {
     // What a user can do something about, or has to know. The rest tells what the weaver does by design.
     private static readonly HashSet<string> s_warnings = new(StringComparer.Ordinal)
@@ -21,11 +22,11 @@ internal sealed class BuildLog(TextWriter output, string project)
     public void Error(string code, string text)
     {
         HasErrors = true;
-        Write(project, "error", code, text);
+        output.WriteLine(Line(request.Project, "error", code, text));
     }
 
     /// <summary>Writes a warning about the project as a whole.</summary>
-    public void Warning(string code, string text) => Write(project, "warning", code, text);
+    public void Warning(string code, string text) => Warning(request.Project, code, text);
 
     /// <summary>Writes a note of the weaver, as a warning with its place if it is one for the project's own code.</summary>
     public void Note(WeaveNote note, string assembly, bool isOwn)
@@ -33,7 +34,7 @@ internal sealed class BuildLog(TextWriter output, string project)
         string text = note.Method is null ? $"{assembly}: {note.Text}" : $"{note.Text} {note.Method}";
         if (isOwn && s_warnings.Contains(note.Code))
         {
-            Write(note.File is null ? project : $"{note.File}({note.Line},{note.Column})", "warning", note.Code, text);
+            Warning(note.File is null ? request.Project : $"{note.File}({note.Line},{note.Column})", note.Code, text);
         }
         else
         {
@@ -47,6 +48,19 @@ internal sealed class BuildLog(TextWriter output, string project)
             + $"{report.LoopChecks + report.StripMinedLoopChecks + report.PrologueChecks} checks, {report.Notes.Count} notes, {report.Milliseconds:0} ms"
         : $"ILPreempt: {report.Assembly}: left alone ({report.Code})");
 
-    private void Write(string origin, string category, string code, string text) =>
-        output.WriteLine($"{origin} : {category} {code}: {text.ReplaceLineEndings(" ")}");
+    private void Warning(string origin, string code, string text)
+    {
+        if (request.IsSilenced(code))
+        {
+            return;
+        }
+
+        bool isError = request.IsError(code);
+        HasErrors |= isError;
+        output.WriteLine(Line(origin, isError ? "error" : "warning", code, text));
+    }
+
+    /// <summary>One line about <paramref name="origin"/> as MSBuild reads it.</summary>
+    public static string Line(string origin, string category, string code, string text) =>
+        $"{origin} : {category} {code}: {text.ReplaceLineEndings(" ")}";
 }

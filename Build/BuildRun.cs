@@ -25,11 +25,11 @@ internal static class BuildRun
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
-            new BuildLog(Console.Out, responseFile).Error(BuildCodes.FileTrouble, $"cannot be read: {e.Message} Delete the obj folder and build again.");
+            Console.WriteLine(BuildLog.Line(responseFile, "error", BuildCodes.FileTrouble, $"cannot be read: {e.Message} Delete the obj folder and build again."));
             return 0;
         }
 
-        BuildLog log = new(Console.Out, request.Project);
+        BuildLog log = new(Console.Out, request);
         try
         {
             CheckSettings(request, log);
@@ -46,7 +46,7 @@ internal static class BuildRun
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            log.Error(BuildCodes.FileTrouble, e.Message);
+            log.Error(BuildCodes.FileTrouble, e.Message + " Make the obj folder writable, or delete it.");
         }
 
         return 0;

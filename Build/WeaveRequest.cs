@@ -28,6 +28,14 @@ internal sealed class WeaveRequest
     /// <summary>Whether the assemblies are those that the project depends on: a failure of one is no failure of the build.</summary>
     public bool AreDependencies => Value("kind") == "dependencies";
 
+    /// <summary>Whether a warning of this code is not to be written.</summary>
+    public bool IsSilenced(string code) => Contains("noWarn", code);
+
+    /// <summary>Whether a warning of this code fails the build, by the rules of the compilers.</summary>
+    public bool IsError(string code) =>
+        Contains("warningsAsErrors", code)
+        || (Value("treatWarningsAsErrors").Equals("true", StringComparison.OrdinalIgnoreCase) && !Contains("warningsNotAsErrors", code));
+
     /// <summary>What to weave.</summary>
     public List<WeaveItem> Items { get; } = [];
 
@@ -75,6 +83,9 @@ internal sealed class WeaveRequest
                 break;
         }
     }
+
+    private bool Contains(string key, string code) =>
+        Value(key).Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Contains(code, StringComparer.OrdinalIgnoreCase);
 
     private string Value(string key) => _values.GetValueOrDefault(key, "");
 }
