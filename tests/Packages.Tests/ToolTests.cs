@@ -24,15 +24,20 @@ public sealed class ToolTests : IDisposable
 
         // A program that waits for the end of its input is looked at meanwhile.
         string dumped = "";
+        string listed = "";
         ChildProcess.Run(tool, ["run", program, "wait"], Options() with
         {
             OnOutputLine = (child, line) =>
             {
-                dumped = ChildProcess.Run(tool, ["dump", line.Split(' ')[^1]], Options()).StdOut;
+                string pid = line.Split(' ')[^1];
+                dumped = ChildProcess.Run(tool, ["dump", pid], Options()).StdOut;
+                listed = ChildProcess.Run(tool, ["ps"], Options()).StdOut;
+                listed = listed.Contains(pid, StringComparison.Ordinal) ? pid : listed;
                 child.Signal(9);
             },
         });
         Assert.Contains("goroutine 1 [", dumped, StringComparison.Ordinal);
+        Assert.True(int.TryParse(listed, out _), listed);
 
         Succeeds(Repo.Dotnet, "tool", "uninstall", "--global", "ILPreempt");
         Assert.False(File.Exists(tool));
