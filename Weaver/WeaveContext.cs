@@ -1,5 +1,6 @@
 using ILPreempt.Weaver.Analysis;
 using Mono.Cecil;
+using Mono.Cecil.Cil;
 
 namespace ILPreempt.Weaver;
 
@@ -21,7 +22,24 @@ internal sealed class WeaveContext(ModuleDefinition module, AssemblyScan scan, W
 
     public Counts Total { get; set; }
 
-    public void Note(string code, string text, MethodReference? method = null) => Notes.Add(new WeaveNote(code, text, method?.FullName));
+    public void Note(string code, string text, MethodReference? method = null)
+    {
+        SequencePoint? place = method is MethodDefinition definition ? FirstLine(definition) : null;
+        Notes.Add(new WeaveNote(code, text, method?.FullName) { File = place?.Document.Url, Line = place?.StartLine ?? 0, Column = place?.StartColumn ?? 0 });
+    }
+
+    // Asked of the reader itself: the property of the method would decode its body, which may be what the note is about.
+    private SequencePoint? FirstLine(MethodDefinition method)
+    {
+        try
+        {
+            return Module.SymbolReader?.Read(method).SequencePoints.FirstOrDefault(point => !point.IsHidden);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return null;
+        }
+    }
 }
 
 /// <summary>The report's counters.</summary>

@@ -17,7 +17,17 @@ public enum WeaveOutcome
 /// <param name="Code">A stable code, listed in docs/weaving.md.</param>
 /// <param name="Text">One sentence.</param>
 /// <param name="Method">The method's full name, where it is about one.</param>
-public sealed record WeaveNote(string Code, string Text, string? Method = null);
+public sealed record WeaveNote(string Code, string Text, string? Method = null)
+{
+    /// <summary>The source file of the method's first line, where symbols tell it.</summary>
+    public string? File { get; init; }
+
+    /// <summary>That line; 0 if it is not known.</summary>
+    public int Line { get; init; }
+
+    /// <summary>Its column; 0 if it is not known.</summary>
+    public int Column { get; init; }
+}
 
 /// <summary>The result of weaving one assembly. Serialises to JSON as it stands.</summary>
 public sealed record WeaveReport

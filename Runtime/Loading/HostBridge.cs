@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -9,6 +10,8 @@ namespace ILPreempt.Runtime.Loading;
 /// </summary>
 internal static class HostBridge
 {
+    private const string HostedOnly = "Runs only in programs that the launcher has started; those are not trimmed.";
+
     private static readonly Lock s_lock = new();
     private static HostContext? s_context;
     private static ILateWeaver? s_weaver;
@@ -67,6 +70,8 @@ internal static class HostBridge
     public static bool IsHost(Assembly assembly) =>
         assembly == typeof(HostBridge).Assembly || s_context is { } context && AssemblyLoadContext.GetLoadContext(assembly) == context;
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = HostedOnly)]
+    [UnconditionalSuppressMessage("Trimming", "IL2072", Justification = HostedOnly)]
     private static object? Create(string type)
     {
         try
@@ -85,6 +90,7 @@ internal static class HostBridge
     /// <summary>The host's folder first, then the frameworks of the guest; ILPreempt.Runtime is the guest's, so that both mean the same types.</summary>
     private sealed class HostContext(string folder) : AssemblyLoadContext("ILPreempt.Host")
     {
+        [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = HostedOnly)]
         protected override Assembly? Load(AssemblyName assemblyName)
         {
             if (assemblyName.Name == "ILPreempt.Runtime")

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
@@ -152,6 +153,7 @@ internal static class LateLoading
         return shared >= 0 && Launch.Scope != "all" && path.AsSpan().StartsWith(core.AsSpan(0, shared + "/shared/".Length));
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Subscribed only after a LoadFrom, which says it itself.")]
     private static Assembly? ResolveSibling(object? sender, ResolveEventArgs args)
     {
         string? requester = args.RequestingAssembly is { IsDynamic: false } assembly ? assembly.Location : null;

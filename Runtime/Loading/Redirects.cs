@@ -16,10 +16,12 @@ namespace ILPreempt.Runtime.Loading;
 /// not possible the original is loaded. The methods are hidden from stack traces. Thread-safe.
 /// </summary>
 [StackTraceHidden]
-[RequiresUnreferencedCode("Loads assemblies that a trimmer cannot see.")]
 [SuppressMessage("Design", "CA1062", Justification = "A null argument gets the exception of the member that stands behind.")]
 public static class Redirects
 {
+    // The members that these stand for say the same.
+    private const string Unseen = "Loads assemblies that a trimmer cannot see.";
+
     /// <summary><see cref="Assembly.Location"/>, as the original file's path.</summary>
     public static string get_Location(Assembly assembly) => PathMap.ToOriginal(assembly.Location);
 
@@ -36,12 +38,15 @@ public static class Redirects
     public static string get_FullyQualifiedName(Module module) => PathMap.ToOriginal(module.FullyQualifiedName);
 
     /// <summary><see cref="Assembly.LoadFrom(string)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly LoadFrom(string assemblyFile) => Assembly.LoadFrom(LateLoading.FileForLoadFrom(assemblyFile));
 
     /// <summary><see cref="Assembly.UnsafeLoadFrom(string)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly UnsafeLoadFrom(string assemblyFile) => Assembly.UnsafeLoadFrom(LateLoading.FileForLoadFrom(assemblyFile));
 
     /// <summary><see cref="Assembly.LoadFile(string)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly LoadFile(string path)
     {
         string file = LateLoading.File(path, null);
@@ -55,6 +60,7 @@ public static class Redirects
     }
 
     /// <summary><see cref="Assembly.Load(byte[])"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly Load(byte[] rawAssembly)
     {
         (byte[] image, byte[]? symbols) = LateLoading.Image(rawAssembly, null);
@@ -62,6 +68,7 @@ public static class Redirects
     }
 
     /// <summary><see cref="Assembly.Load(byte[], byte[])"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly Load(byte[] rawAssembly, byte[]? rawSymbolStore)
     {
         (byte[] image, byte[]? symbols) = LateLoading.Image(rawAssembly, rawSymbolStore);
@@ -69,13 +76,16 @@ public static class Redirects
     }
 
     /// <summary><see cref="AssemblyLoadContext.LoadFromAssemblyPath(string)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly LoadFromAssemblyPath(AssemblyLoadContext context, string assemblyPath) =>
         context.LoadFromAssemblyPath(LateLoading.File(assemblyPath, context));
 
     /// <summary><see cref="AssemblyLoadContext.LoadFromStream(Stream)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly LoadFromStream(AssemblyLoadContext context, Stream assembly) => LoadFromStream(context, assembly, null);
 
     /// <summary><see cref="AssemblyLoadContext.LoadFromStream(Stream, Stream)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static Assembly LoadFromStream(AssemblyLoadContext context, Stream assembly, Stream? assemblySymbols)
     {
         (Stream image, Stream? symbols) = LateLoading.Streams(assembly, assemblySymbols);
@@ -83,14 +93,17 @@ public static class Redirects
     }
 
     /// <summary><see cref="Activator.CreateInstanceFrom(string, string)"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static ObjectHandle? CreateInstanceFrom(string assemblyFile, string typeName) =>
         Activator.CreateInstanceFrom(LateLoading.FileForLoadFrom(assemblyFile), typeName);
 
     /// <summary><see cref="Activator.CreateInstanceFrom(string, string, object[])"/>.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static ObjectHandle? CreateInstanceFrom(string assemblyFile, string typeName, object?[]? activationAttributes) =>
         Activator.CreateInstanceFrom(LateLoading.FileForLoadFrom(assemblyFile), typeName, activationAttributes);
 
     /// <summary>The overload of <see cref="Activator.CreateInstanceFrom(string, string)"/> with everything.</summary>
+    [RequiresUnreferencedCode(Unseen)]
     public static ObjectHandle? CreateInstanceFrom(
         string assemblyFile,
         string typeName,

@@ -4,9 +4,11 @@ using ILPreempt.Runtime.Scheduling;
 
 namespace ILPreempt.Runtime.Platform;
 
-/// <summary>The library built from Runtime/native, beside this assembly or in the host's folder. Everything works without it, with less.</summary>
+/// <summary>The library built from Runtime/native, in the host's folder, or with a program woven by its build. Everything works without it, with less.</summary>
 internal static unsafe class NativeHelper
 {
+    private const string FileName = "libilpreempt.so";
+
     private static nint s_library;
 
     /// <summary>Loads it if that has not happened. Returns null, or why there is none.</summary>
@@ -22,9 +24,9 @@ internal static unsafe class NativeHelper
             return "signals are used on Linux only";
         }
 
-        string folder = Launch.IsHosted ? Launch.HostFolder : Path.GetDirectoryName(typeof(NativeHelper).Assembly.Location) ?? "";
-        string path = Path.Combine(folder, "libilpreempt.so");
-        if (!NativeLibrary.TryLoad(path, out nint library))
+        // A program woven by its build has it where .NET looks for the native files of packages.
+        string path = Launch.IsHosted ? Path.Combine(Launch.HostFolder, FileName) : FileName;
+        if (!NativeLibrary.TryLoad(path, typeof(NativeHelper).Assembly, searchPath: null, out nint library))
         {
             return File.Exists(path)
                 ? $"{path} cannot be loaded"

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Platform;
@@ -81,6 +82,7 @@ internal static unsafe partial class Scheduler
     }
 
     /// <summary>A class constructor that runs for the first time on the dispatch path could block on a lock that a stopped goroutine holds.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2059", Justification = "All types are of this assembly, which a trimmer keeps whole.")]
     private static void RunClassConstructors()
     {
         foreach (Type type in (ReadOnlySpan<Type>)[typeof(M), typeof(G), typeof(P), typeof(Table), typeof(Clock), typeof(Futex), typeof(ThreadMode), typeof(SysMon), typeof(SchedTrace), typeof(AllGs), typeof(AllMs), typeof(Adoption), typeof(AdoptionTick), typeof(PoolWorker), typeof(CpuAlarm)])

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Tracing;
 using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
@@ -224,8 +225,11 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     [Event(15, Keywords = Keywords.Sched | Keywords.Preempt | Keywords.Syscall | Keywords.Lock, Level = EventLevel.Warning)]
     private void EventsLost(long count) => WriteEvent(15, count);
 
+    private const string Plain = "Only numbers and strings are written.";
+
     // The library's overloads for these go through an array of objects.
     [NonEvent]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Plain)]
     private void WriteText(int id, long time, long goroutine, string text)
     {
         fixed (char* chars = text)
@@ -239,6 +243,7 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     }
 
     [NonEvent]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Plain)]
     private void WriteFour(int id, long a, long b, long c, long d)
     {
         long* values = stackalloc long[4] { a, b, c, d };

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Platform;
@@ -184,7 +185,11 @@ internal static unsafe class Tracing
         _ => TraceKind.None,
     };
 
+    private const string Whole = "The types are of this assembly, which a trimmer keeps whole.";
+
     // The JIT takes locks that a stopped goroutine may hold.
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = Whole)]
+    [UnconditionalSuppressMessage("Trimming", "IL2065", Justification = Whole)]
     private static void Compile()
     {
         const System.Reflection.BindingFlags All = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.Instance

@@ -1,0 +1,3 @@
+using ILPreempt.Build;
+
+return args is [string file] ? BuildRun.Start(file) : BuildRun.Usage();
