@@ -6,6 +6,7 @@ using Xunit;
 namespace ILPreempt.Packages.Tests;
 
 /// <summary>What a build does again and what not, what it leaves behind, and what it says when it cannot weave.</summary>
+[Collection(Feed.Collection)]
 public sealed class BuildTests : IDisposable
 {
     private Workspace? _workspace;

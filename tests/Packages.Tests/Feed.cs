@@ -13,6 +13,9 @@ internal static class Feed
 {
     private static readonly Lazy<string> s_root = new(Pack);
 
+    /// <summary>The collection that all tests are in which use it.</summary>
+    public const string Collection = "packages";
+
     /// <summary>Holds the feed, the restored packages and the solutions that tests build.</summary>
     public static string Root => s_root.Value;
 
@@ -33,10 +36,18 @@ internal static class Feed
         ["UseSharedCompilation"] = "false",
     };
 
+    /// <summary>Deletes all of it.</summary>
+    public static void Delete()
+    {
+        if (s_root.IsValueCreated)
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+    }
+
     private static string Pack()
     {
         string root = Directory.CreateTempSubdirectory("ilpreempt-packages-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(root, recursive: true);
         foreach (string project in (string[])["Runtime", "Diagnostics", "Build", "Host"])
         {
             ChildResult packed = ChildProcess.Run(
@@ -48,4 +59,11 @@ internal static class Feed
 
         return root;
     }
+}
+
+/// <summary>Deletes the feed after the last test; at the end of the process a test host has no time left for that.</summary>
+[CollectionDefinition(Feed.Collection)]
+public sealed class FeedLife : ICollectionFixture<FeedLife>, IDisposable
+{
+    public void Dispose() => Feed.Delete();
 }

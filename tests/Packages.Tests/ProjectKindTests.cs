@@ -25,6 +25,7 @@ public sealed class BuiltSolution : IDisposable
 /// One project of each kind with nothing but a reference to the package. Each program starts a goroutine that loops and sleeps for a
 /// moment: on one processor, with checks only, it goes on only if the loop is preempted. A timeout is the failure.
 /// </summary>
+[Collection(Feed.Collection)]
 public sealed class ProjectKindTests(BuiltSolution solution) : IClassFixture<BuiltSolution>
 {
     private readonly Workspace _workspace = solution.Workspace;

@@ -4,6 +4,7 @@ using Xunit;
 namespace ILPreempt.Packages.Tests;
 
 /// <summary>Every form of publishing takes what is woven; NativeAOT, which has no CoreCLR, is refused.</summary>
+[Collection(Feed.Collection)]
 public sealed class PublishTests
 {
     [Fact]

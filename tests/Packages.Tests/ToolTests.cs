@@ -4,6 +4,7 @@ using Xunit;
 namespace ILPreempt.Packages.Tests;
 
 /// <summary>The command, installed from its package by somebody whose home folder is empty.</summary>
+[Collection(Feed.Collection)]
 public sealed class ToolTests : IDisposable
 {
     private readonly Workspace _workspace = new("Raw");
