@@ -104,6 +104,7 @@ internal static unsafe class Door
             ["goroutines"] => Goroutines(),
             ["latency", "on"] => Latency(on: true),
             ["latency", "off"] => Latency(on: false),
+            ["trace", string duration, ..] => Trace(duration, command),
             ["set", .. string[] changes] when changes.Length > 0 => Set(changes),
             _ => "error there is no such command\n",
         };
@@ -186,6 +187,20 @@ internal static unsafe class Door
         }
 
         return "ok\n";
+    }
+
+    /// <summary>Begins to record for that long into the file that stands behind it; its name may hold spaces.</summary>
+    private static string Trace(string duration, string command)
+    {
+        const long Day = 86_400_000_000_000;
+        string file = command[(command.IndexOf(duration, StringComparison.Ordinal) + duration.Length)..].Trim();
+        if (!Settings.TryDuration(duration, 1_000_000, Day, out long ns) || file.Length == 0)
+        {
+            return "error trace wants a duration and a file, for example trace 5s /tmp/events\n";
+        }
+
+        string answer = Recording.Start(file, ns);
+        return answer.StartsWith("error: ", StringComparison.Ordinal) ? $"error {answer[7..]}\n" : $"ok\n{answer}\n";
     }
 
     /// <summary>All changes or none.</summary>

@@ -16,9 +16,6 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     /// <summary>How far past its slice a goroutine must have run to be called stuck.</summary>
     private const long StuckNs = 20_000_000;
 
-    private const string RecordArgument = "record";
-    private const string DurationArgument = "duration";
-
     private static SchedulerEventSource? s_log;
     private static (uint Tick, long Since)[] s_told = [];
 
@@ -59,13 +56,6 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     /// <inheritdoc/>
     protected override void OnEventCommand(EventCommandEventArgs command)
     {
-        // `ilpreempt trace PID` asks for a file in this way, perhaps before this object is made: the base class's constructor calls then.
-        if (command.Command != EventCommand.Disable && command.Arguments is { } arguments && arguments.TryGetValue(RecordArgument, out string? file) && file is { Length: > 0 })
-        {
-            arguments.TryGetValue(DurationArgument, out string? duration);
-            Recording.Start(file, Runtime.Settings.TryDuration(duration ?? "", 1_000_000, long.MaxValue, out long ns) ? ns : 5_000_000_000);
-        }
-
         // Whether anybody else still listens is known only after a Disable: Round looks.
         if (this == Volatile.Read(ref s_log) && command.Command != EventCommand.Disable && IsEnabled())
         {

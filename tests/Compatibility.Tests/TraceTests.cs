@@ -135,8 +135,8 @@ public sealed class TraceTests : IDisposable
     [Theory]
     [InlineData(64, "trace: give either a PID, or -- and a program with its arguments.", "trace")]
     [InlineData(64, "--duration: 'soon' is not a duration", "trace", "1", "--duration", "soon")]
-    [InlineData(69, "process 2147483647 can't be reached", "trace", "2147483647")]
-    [InlineData(69, "process 2147483647 can't be reached", "hogs", "2147483647")]
+    [InlineData(69, "there is no process 2147483647", "trace", "2147483647")]
+    [InlineData(69, "there is no process 2147483647", "hogs", "2147483647")]
     [InlineData(73, "/no/such/folder/t.json: cannot be written", "trace", "1", "-o", "/no/such/folder/t.json")]
     public void CommandLine_WithAMistake_IsToldInOneLine(int exitCode, string words, params string[] arguments)
     {
@@ -152,7 +152,7 @@ public sealed class TraceTests : IDisposable
         ChildResult? traced = null;
         RunHogs(pid => traced = ChildProcess.Run(Repo.IlPreempt, ["trace", pid, "-o", Json]), hosted: false);
         Assert.Equal(69, traced?.ExitCode);
-        Assert.Contains("did not begin to record: it does not run on ILPreempt", traced!.StdErr, StringComparison.Ordinal);
+        Assert.Contains("has no socket of ILPreempt: it is not hosted", traced!.StdErr, StringComparison.Ordinal);
     }
 
     private string Json => Path.Combine(_folder, "t.json");
