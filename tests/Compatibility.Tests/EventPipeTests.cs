@@ -85,7 +85,9 @@ public class EventPipeTests
         HashSet<string> instruments = [];
         string[] want = ["ilpreempt.goroutine.count", "ilpreempt.processor.limit", "ilpreempt.thread.count", "ilpreempt.run_queue.length", "ilpreempt.preemptions", "ilpreempt.schedule.duration"];
         string id = Guid.NewGuid().ToString();
-        WithHogs(pid => DiagnosticTarget.Listen(
+
+        // Not before Main says that it runs: CoreLib itself can deadlock when a metrics session meets the first use of the array pool.
+        With("exec \"$0\" run --maxprocs 1 \"$1\" dump-me", Repo.TestApp("SignalGuest"), pid => DiagnosticTarget.Listen(
             pid,
             new EventPipeProvider("System.Diagnostics.Metrics", EventLevel.Informational, 2, new Dictionary<string, string>
             {
@@ -102,15 +104,19 @@ public class EventPipeTests
         Assert.True(want.All(instruments.Contains), string.Join(' ', instruments));
     }
 
-    private static void WithHogs(Action<int> look)
+    private static void WithHogs(Action<int> look) =>
+        With("echo ready $$; exec \"$0\" run --maxprocs 1 \"$1\" 60", Repo.TestApp("Hogs"), look);
+
+    /// <summary>Runs a script that says "ready PID", calls <paramref name="look"/> then, and ends it.</summary>
+    private static void With(string script, string app, Action<int> look)
     {
         Exception? failure = null;
-        ChildProcess.Run("/bin/sh", ["-c", "echo $$; exec \"$0\" run --maxprocs 1 \"$1\" 60", Repo.IlPreempt, Repo.TestApp("Hogs")], new ChildOptions
+        ChildProcess.Run("/bin/sh", ["-c", script, Repo.IlPreempt, app], new ChildOptions
         {
             Timeout = TimeSpan.FromSeconds(90),
             OnOutputLine = (child, line) =>
             {
-                if (!int.TryParse(line, CultureInfo.InvariantCulture, out int pid))
+                if (!line.StartsWith("ready ", StringComparison.Ordinal) || !int.TryParse(line.AsSpan(6), CultureInfo.InvariantCulture, out int pid))
                 {
                     return;
                 }
