@@ -51,17 +51,8 @@ internal static unsafe class Door
         }
 
         byte** program = Strings([dotnet, Path.Combine(Launch.HostFolder, "ilpreempt.dll"), "dump", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
-        List<string> environment = [];
-        foreach (string name in (ReadOnlySpan<string>)["PATH", "HOME", "TMPDIR", "DOTNET_ROOT", "LANG"])
-        {
-            if (Environment.GetEnvironmentVariable(name) is string value)
-            {
-                environment.Add($"{name}={value}");
-            }
-        }
-
-        var onQuit = (delegate* unmanaged<byte**, byte**, int, int>)NativeHelper.Export("ilp_on_quit");
-        _ = onQuit(program, Strings(environment), Settings.Quit == QuitMode.Continue ? 1 : 0);
+        var onQuit = (delegate* unmanaged<byte**, int, int>)NativeHelper.Export("ilp_on_quit");
+        _ = onQuit(program, Settings.Quit == QuitMode.Continue ? 1 : 0);
     }
 
     [UnmanagedCallersOnly]

@@ -534,15 +534,30 @@ EXPORT int ilp_open_door(const char *path, struct ilp_table *table, command_hand
     return StartThread();
 }
 
+// Of the program's environment only what the tool needs to start: the rest may be meant for .NET, and steer it.
+static char *const *QuitEnvironment(void)
+{
+    static const char *const names[] = { "PATH", "HOME", "TMPDIR", "DOTNET_ROOT", "LANG" };
+    static char *variables[sizeof names / sizeof *names + 1];
+    int count = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && asprintf(&variables[count], "%s=%s", names[i], value) >= 0) {
+            count++;
+        }
+    }
+    return variables;
+}
+
 // From now on SIGQUIT runs `program` first. The strings live as long as the process. To be called before the door opens.
-EXPORT int ilp_on_quit(char *const *program, char *const *environment, int goes_on)
+EXPORT int ilp_on_quit(char *const *program, int goes_on)
 {
     struct sigaction ours;
     memset(&ours, 0, sizeof ours);
     ours.sa_handler = OnQuit;
     ours.sa_flags = SA_RESTART;
     s_quit_program = program;
-    s_quit_environment = environment;
+    s_quit_environment = QuitEnvironment();
     s_quit_goes_on = goes_on;
     if (sigaction(SIGQUIT, NULL, &s_quit_before) != 0 || pipe2(s_quit_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -errno;
