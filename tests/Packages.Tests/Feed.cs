@@ -48,7 +48,7 @@ internal static class Feed
     private static string Pack()
     {
         string root = Directory.CreateTempSubdirectory("ilpreempt-packages-").FullName;
-        foreach (string project in (string[])["Runtime", "Diagnostics", "Build", "Host"])
+        foreach (string project in (string[])["Runtime", "Diagnostics", "Weaver/Build", "Host"])
         {
             ChildResult packed = ChildProcess.Run(
                 Repo.Dotnet,
