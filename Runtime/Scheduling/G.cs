@@ -27,8 +27,8 @@ internal sealed unsafe class G
     /// <summary>Link in the global queue or an injected list. Owned by whoever owns the list.</summary>
     internal G? SchedLink;
 
-    /// <summary>How often others were taken from the global queue before it. Under the scheduler's lock.</summary>
-    internal byte PassedOver;
+    /// <summary>With which others it stands in a queue (GList). Owned by whoever owns the list.</summary>
+    internal long Round;
 
     /// <summary>Links in the list of all goroutines, under AllGs' lock.</summary>
     internal G? AllNext;

@@ -5,17 +5,21 @@ namespace ILPreempt.Runtime.Scheduling;
 /// <summary>An intrusive list of goroutines, linked through G.SchedLink. Not thread-safe.</summary>
 internal struct GList
 {
-    /// <summary>How many goroutines PopNear looks at, and how often one is passed over at most.</summary>
+    /// <summary>How many goroutines PopNear looks at.</summary>
     private const int NearWindow = 8;
 
     private G? _head;
     private G? _tail;
+
+    /// <summary>The round of the head that was seen last. Whoever comes now belongs to the next one.</summary>
+    private long _round;
 
     internal int Count { get; private set; }
 
     internal void PushBack(G g)
     {
         g.SchedLink = null;
+        g.Round = _round + 1;
         if (_tail == null)
         {
             _head = g;
@@ -31,6 +35,7 @@ internal struct GList
 
     internal void PushFront(G g)
     {
+        g.Round = _round;
         g.SchedLink = _head;
         _head = g;
         _tail ??= g;
@@ -55,14 +60,21 @@ internal struct GList
     }
 
     /// <summary>
-    /// Takes the first whose thread slept on <paramref name="cpu"/>, or the head if none of the first few did or one of them has
-    /// been passed over often enough.
+    /// Takes the first whose thread slept on <paramref name="cpu"/> among the first few of the head's round, or else the head. Who comes while a
+    /// round is being served waits for the next one, so everybody gets one turn in each.
     /// </summary>
     internal G? PopNear(int cpu)
     {
+        if (_head == null)
+        {
+            return null;
+        }
+
+        long round = _head.Round;
+        _round = Math.Max(_round, round);
         G? before = null;
         G? g = _head;
-        for (int i = 0; i < NearWindow && g != null && g.PassedOver < NearWindow; i++)
+        for (int i = 0; i < NearWindow && g != null && g.Round == round; i++)
         {
             if (g.LockedM is M m && SleptOn(m) == cpu)
             {
@@ -80,11 +92,6 @@ internal struct GList
 
     private G Unlink(G before, G g)
     {
-        for (G passed = _head!; passed != g; passed = passed.SchedLink!)
-        {
-            passed.PassedOver++;
-        }
-
         before.SchedLink = g.SchedLink;
         if (_tail == g)
         {
@@ -123,7 +130,8 @@ internal struct GList
 /// First in, first out, but for one thing that Go does not need: a goroutine has a thread here, and the kernel wakes a thread on
 /// the CPU where it slept. If that is not the CPU that the caller leaves free by going to sleep, it waits there behind another
 /// goroutine while this CPU idles (4 to 7 % of two CPUs). So the caller takes one that slept on its own CPU, if such a one is
-/// among the first few; nobody is passed over more than eight times.
+/// among the first few of the same round. Rounds keep it fair: a bound on how often one is passed over did not, a goroutine alone
+/// on its CPU got half of all turns beside three others.
 /// Its lock is the scheduler's lock (Go: sched.lock), which also guards the idle lists.
 /// </summary>
 internal sealed class GlobalRunQueue
@@ -200,10 +208,5 @@ internal sealed class GlobalRunQueue
     }
 
     // The late ones stand at the head and are taken in their order.
-    private G Pop(int cpu)
-    {
-        G g = (cpu < 0 ? _list.PopFront() : _list.PopNear(cpu))!;
-        g.PassedOver = 0;
-        return g;
-    }
+    private G Pop(int cpu) => (cpu < 0 ? _list.PopFront() : _list.PopNear(cpu))!;
 }

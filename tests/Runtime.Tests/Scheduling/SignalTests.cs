@@ -50,14 +50,10 @@ public class SignalTests
     {
         using Gos.Procs one = Gos.WithProcs(1);
         int stop = 0;
-        List<M> all = [];
-        Action[] loops = Gos.Times(3, _ =>
+        M?[] all = new M?[3];
+        Action[] loops = Gos.Times(3, i =>
         {
-            lock (all)
-            {
-                all.Add(M.Current!);
-            }
-
+            Volatile.Write(ref all[i], M.Current);
             SpinUntil(ref stop, 1);
         });
         Gos.Run(
@@ -69,7 +65,7 @@ public class SignalTests
                 {
                     for (int i = 0; i < 20; i++)
                     {
-                        SpinWait.SpinUntil(() => Parked(all) == 2, s_limit);
+                        SpinWait.SpinUntil(() => all.Count(IsParked) == 2, s_limit);
                         long released = all.Sum(Released);
                         GC.Collect(0);
                         SpinWait.SpinUntil(() => all.Sum(Released) > released, s_limit);
@@ -139,16 +135,7 @@ public class SignalTests
 
     private static unsafe long Refusals(AsyncRefusal reason) => Volatile.Read(ref M.Current!.Slot->Refused[(int)reason]);
 
-    private static unsafe long Released(M m) => Volatile.Read(ref m.Slot->Released);
+    private static unsafe long Released(M? m) => m == null ? 0 : Volatile.Read(ref m.Slot->Released);
 
-    private static unsafe int Parked(List<M> all)
-    {
-        int n = 0;
-        foreach (M m in all)
-        {
-            n += Volatile.Read(ref m.Slot->Handler) == (int)HandlerState.Parked ? 1 : 0;
-        }
-
-        return n;
-    }
+    private static unsafe bool IsParked(M? m) => m != null && Volatile.Read(ref m.Slot->Handler) == (int)HandlerState.Parked;
 }

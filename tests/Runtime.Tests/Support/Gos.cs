@@ -23,15 +23,19 @@ internal static class Gos
         }
     }
 
-    /// <summary>Starts all, waits until all have ended, and fails with the scheduler's state and the first exception.</summary>
+    /// <summary>
+    /// Starts all, waits until all have ended, and fails with the scheduler's state and the first exception. Ended means dead: one that
+    /// still has to return would wait for a P in the next test, which may count preemptions.
+    /// </summary>
     internal static void Run(params Action[] bodies)
     {
         // Not disposed: the last Signal may still be inside it when Wait returns.
         CountdownEvent left = new(bodies.Length);
+        List<G> started = new(bodies.Length);
         Exception? first = null;
         foreach (Action body in bodies)
         {
-            Goroutine.Start(() =>
+            started.Add(Scheduler.NewProc(() =>
             {
                 try
                 {
@@ -43,10 +47,10 @@ internal static class Gos
                 }
 
                 left.Signal();
-            });
+            }));
         }
 
-        bool ended = left.Wait(s_limit);
+        bool ended = left.Wait(s_limit) && SpinWait.SpinUntil(() => started.TrueForAll(g => g.Status == GStatus.Dead), s_limit);
         Assert.True(first == null, first?.ToString());
         Assert.True(ended, "goroutines hang:\n" + SchedTrace.Detail());
     }
