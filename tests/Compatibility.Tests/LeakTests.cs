@@ -14,6 +14,9 @@ public class LeakTests
     [LongFact]
     public void MixedLoad_ForFiveMinutes_LeavesNothingBehind() => Drive(TimeSpan.FromMinutes(5));
 
+    [LongFact]
+    public void MixedLoad_ForHalfAnHour_LeavesNothingBehind() => Drive(TimeSpan.FromMinutes(30));
+
     // Thread pool threads, threads of the process, bytes of managed memory, timers; and the scheduler's threads with a goroutine.
     private static void Drive(TimeSpan duration)
     {
