@@ -8,6 +8,8 @@ switch (args)
         return Starvation.Run(rest);
     case ["signals", .. string[] rest]:
         return SignalCost.Run(rest);
+    case ["wakeups", .. string[] rest]:
+        return WakeupCost.Run(rest);
     case ["weaving", .. string[] rest]:
         return WeavingSpeed.Run(rest);
     case ["startup", .. string[] rest]:
@@ -22,6 +24,7 @@ switch (args)
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [slowdown] [--quick]
                    ILPreempt.Benchmarks tracing [--quick]
+                   ILPreempt.Benchmarks wakeups [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
                    ILPreempt.Benchmarks startup [--quick] [APP.dll]
             """);

@@ -12,8 +12,6 @@ internal static class TracingCost
 {
     private const int Hogs = 4;
 
-    private static long s_sink;
-
     public static int Run(string[] args)
     {
         int rounds = args.Contains("--quick") ? 5 : 31;
@@ -57,27 +55,8 @@ internal static class TracingCost
     // Four goroutines with a check in each round of their loop, and one that sleeps a millisecond at a time, which ends slices early.
     private static double Work()
     {
-        using CountdownEvent left = new(Hogs);
         bool stop = false;
         TimeSpan before = Environment.CpuUsage.TotalTime;
-        for (int i = 0; i < Hogs; i++)
-        {
-            Goroutine.Start(() =>
-            {
-                uint x = 1;
-                for (int n = 0; n < 25_000_000; n++)
-                {
-                    Check();
-                    x ^= x << 13;
-                    x ^= x >> 17;
-                    x ^= x << 5;
-                }
-
-                s_sink += x;
-                left.Signal();
-            });
-        }
-
         Goroutine.Start(() =>
         {
             while (!Volatile.Read(ref stop))
@@ -85,7 +64,7 @@ internal static class TracingCost
                 Goroutine.Sleep(TimeSpan.FromMilliseconds(1));
             }
         });
-        left.Wait();
+        CheckedWork.Run(Hogs, 25_000_000);
         Volatile.Write(ref stop, true);
         return (Environment.CpuUsage.TotalTime - before).TotalMilliseconds;
     }
@@ -110,14 +89,5 @@ internal static class TracingCost
 
         left.Wait();
         return (Environment.CpuUsage.TotalTime - before).TotalNanoseconds / (2 * Each);
-    }
-
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-    private static void Check()
-    {
-        if (Volatile.Read(ref StackGuard.Poll) != 0)
-        {
-            StackGuard.MoreStack();
-        }
     }
 }
