@@ -119,13 +119,16 @@ internal static unsafe class AsyncPreempt
         }
     }
 
-    /// <summary>Sends the signal unless one is in flight (Go: preemptM). sysmon only.</summary>
-    internal static void Send(MSlot* slot)
+    /// <summary>Sends the signal unless one is in flight (Go: preemptM). sysmon only. True: sent now.</summary>
+    internal static bool Send(MSlot* slot)
     {
-        if (s_preempt(slot) == -2)
+        int sent = s_preempt(slot);
+        if (sent == -2)
         {
             ChangeSignal();
         }
+
+        return sent == 1;
     }
 
     /// <summary>Wakes the thread in its handler, if it is still there.</summary>

@@ -35,8 +35,8 @@ internal static unsafe partial class Scheduler
     /// <summary>How many goroutines a signal has stopped and nobody has resumed yet. sysmon watches them.</summary>
     internal static int StoppedCount;
 
-    /// <summary>Sends the signal if it can help now (Go: preemptM). sysmon only.</summary>
-    internal static void PreemptM(M m, long now)
+    /// <summary>Sends the signal if it can help now (Go: preemptM). sysmon only. True: sent now, and an answer can be waited for.</summary>
+    internal static bool PreemptM(M m, long now)
     {
         MSlot* slot = m.Slot;
         if (slot->Refused[(int)AsyncRefusal.UnknownCode] != m.UnknownCodeSeen)
@@ -45,7 +45,7 @@ internal static unsafe partial class Scheduler
             AsyncPreempt.ReadCodeMaps(now);
         }
 
-        AsyncPreempt.Send(slot);
+        return AsyncPreempt.Send(slot);
     }
 
     /// <summary>sysmon found that a signal has stopped the M of <paramref name="p"/>: its goroutine goes to the global queue, its P to somebody else (Go: preemptPark).</summary>

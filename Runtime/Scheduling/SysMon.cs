@@ -384,8 +384,11 @@ internal static class SysMon
 
         if (now >= request.NextSignal)
         {
-            Scheduler.PreemptM(m, now);
-            AwaitAnswer(m);
+            if (Scheduler.PreemptM(m, now))
+            {
+                AwaitAnswer(m);
+            }
+
             request.NextSignal = now + request.SignalDelay;
             request.SignalDelay = Math.Min(request.SignalDelay * 2, MaxSignalDelayNs);
         }
@@ -395,7 +398,8 @@ internal static class SysMon
 
     /// <summary>
     /// A thread that runs answers within some microseconds. Sleeping meanwhile costs the P three to ten times as much: sysmon would have
-    /// to be woken before it can pass the P on.
+    /// to be woken before it can pass the P on. One that is on no CPU answers some milliseconds later, and is waited for once, not at
+    /// each repetition.
     /// </summary>
     private static unsafe void AwaitAnswer(M m)
     {
