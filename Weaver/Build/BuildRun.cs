@@ -62,6 +62,11 @@ internal static class BuildRun
     // At run time a value that cannot be read is only reported; a build can refuse it.
     private static void CheckSettings(WeaveRequest request, BuildLog log)
     {
+        if (request.Checks is not ("loops+cycles" or "all"))
+        {
+            log.Error(BuildCodes.BadSetting, $"ILPreemptChecks: '{request.Checks}' is not loops+cycles or all.");
+        }
+
         foreach ((string name, string value) in request.Settings)
         {
             string property = name.Replace(".", "", StringComparison.Ordinal);
@@ -102,6 +107,11 @@ internal static class BuildRun
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(item.Output)!);
+            if (!request.AreDependencies)
+            {
+                CheckSymbols(Path.ChangeExtension(item.Input, ".pdb"));
+            }
+
             WeaveReport report = weaver.WeaveFile(item.Input, item.Output, isEntryAssembly: !request.AreDependencies);
             log.Summary(report);
             foreach (WeaveNote note in report.Notes)
@@ -121,6 +131,20 @@ internal static class BuildRun
         }
 
         return null;
+    }
+
+    // The weaver does without symbols that it cannot read. In a build they may only be in use by somebody, and they would be missing
+    // until the next compilation.
+    private static void CheckSymbols(string file)
+    {
+        try
+        {
+            using FileStream? opened = File.Exists(file) ? File.OpenRead(file) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new WeaveException($"{file}: cannot be read: {e.Message}", e);
+        }
     }
 
     // What an earlier build left: a dependency that is gone, symbols that are now embedded, an assembly that is now left alone.

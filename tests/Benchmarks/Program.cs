@@ -14,6 +14,8 @@ switch (args)
         return WeavingSpeed.Run(rest);
     case ["startup", .. string[] rest]:
         return StartupTime.Run(rest);
+    case ["build", .. string[] rest]:
+        return BuildTime.Run(rest);
     case ["tracing", .. string[] rest]:
         return TracingCost.Run(rest);
     case ["throughput", .. string[] rest]:
@@ -27,6 +29,7 @@ switch (args)
                    ILPreempt.Benchmarks wakeups [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
                    ILPreempt.Benchmarks startup [--quick] [APP.dll]
+                   ILPreempt.Benchmarks build [--quick] [FILES]
             """);
         return 64;
 }

@@ -1,3 +1,5 @@
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using ILPreempt.TestUtils;
@@ -85,25 +87,144 @@ public sealed class BuildTests : IDisposable
         Workspace workspace = Open("Notes");
         workspace.Build("Notes");
         byte[] before = workspace.Built("Notes");
-        string[] errors = workspace.BuildFails("Notes", "-p:ILPreemptSlice=10");
-        Assert.Contains("error ILP0103: ILPreemptSlice: '10' is not a duration", errors[0], StringComparison.Ordinal);
-        Assert.Contains("ILP0106", errors[1], StringComparison.Ordinal);
-        Assert.Equal(before, workspace.Built("Notes"));
+        foreach ((string property, string want) in ((string, string)[])[
+            ("ILPreemptSlice=10", "ILPreemptSlice: '10' is not a duration"),
+            ("ILPreemptMaxProcs=0", "ILPreemptMaxProcs: '0' is not a number"),
+            ("ILPreemptChecks=loop", "ILPreemptChecks: 'loop' is not loops+cycles or all"),
+            ("ILPreemptWeaveDependencies=1", "ILPreemptWeaveDependencies: '1' is not true or false"),
+            ("DisableILPreempt=1", "DisableILPreempt: '1' is not true or false")])
+        {
+            string[] errors = workspace.BuildFails("Notes", "-p:" + property);
+            Assert.Contains("error ILP0103: " + want, errors[0], StringComparison.Ordinal);
+            Assert.Equal(before, workspace.Built("Notes"));
+        }
+
         workspace.Build("Notes", "-p:ILPreemptSlice=20ms");
         Assert.Contains("\"ILPreempt.Slice\": \"20ms\"", File.ReadAllText(workspace.Output("Notes") + "/Notes.runtimeconfig.json"), StringComparison.Ordinal);
     }
 
+    /// <summary>Something lies where the weaver wants to write. A test may run as root, whom no permission keeps from writing.</summary>
     [Fact]
     public void Folder_ThatCannotBeWritten_FailsTheBuildAndLeavesTheOutput()
     {
         Workspace workspace = Open("Notes");
         workspace.Build("Notes");
         byte[] before = workspace.Built("Notes");
-        string folder = workspace.In("Notes/obj/Debug/net10.0/ilpreempt/own");
+        string folder = workspace.In("Notes/obj/Debug/net10.0/ilpreempt");
+        string woven = folder + "/own/Notes.dll";
+        File.Delete(woven);
+        Directory.CreateDirectory(woven + "/in the way");
+        AssertFails();
+        Directory.Delete(folder + "/own", recursive: true);
+        File.WriteAllText(folder + "/own", "in the way");
+        AssertFails();
+        File.Delete(folder + "/own.stamp");
+        Directory.CreateDirectory(folder + "/own.stamp");
+        File.Delete(folder + "/own");
+        AssertFails();
         Directory.Delete(folder, recursive: true);
-        File.WriteAllText(folder, "in the way");
-        Assert.Contains("error ILP0105: ", workspace.BuildFails("Notes", "-p:ILPreemptChecks=all")[0], StringComparison.Ordinal);
+        workspace.Build("Notes", "-p:ILPreemptChecks=all");
+
+        // The request itself is written by MSBuild, which has a code of its own for that.
+        before = workspace.Built("Notes");
+        File.Delete(folder + "/own.rsp");
+        Directory.CreateDirectory(folder + "/own.rsp");
+        Assert.Contains("error MSB3491: ", workspace.Dotnet("build", "Notes").StdOut, StringComparison.Ordinal);
         Assert.Equal(before, workspace.Built("Notes"));
+
+        void AssertFails()
+        {
+            Assert.Contains(workspace.BuildFails("Notes", "-p:ILPreemptChecks=all"), line => line.Contains("error ILP0105: ", StringComparison.Ordinal));
+            Assert.Equal(before, workspace.Built("Notes"));
+        }
+    }
+
+    /// <summary>Another process has a file open for itself alone; the next build weaves.</summary>
+    [Fact]
+    public void Input_LockedByAnotherProcess_FailsTheBuildAndLeavesTheOutput()
+    {
+        Workspace workspace = Open("Notes");
+        workspace.Build("Notes");
+        byte[] before = workspace.Built("Notes");
+        foreach (string name in (string[])["Notes.dll", "Notes.pdb"])
+        {
+            using FileStream held = new(workspace.In("Notes/obj/Debug/net10.0/" + name), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            string error = workspace.BuildFails("Notes", "-p:ILPreemptChecks=all")[0];
+            Assert.Contains("error ILP0105: ", error, StringComparison.Ordinal);
+            Assert.Contains($"/{name}: cannot be read: ", error, StringComparison.Ordinal);
+            Assert.Equal(before, workspace.Built("Notes"));
+        }
+
+        Assert.Equal(1, Workspace.Weaves(workspace.Build("Notes", "-p:ILPreemptChecks=all")));
+    }
+
+    [Fact]
+    public void Input_Damaged_FailsTheBuildAndLeavesTheOutput()
+    {
+        Workspace workspace = Open("Notes");
+        workspace.Build("Notes");
+        byte[] before = workspace.Built("Notes");
+        string compiled = workspace.In("Notes/obj/Debug/net10.0/Notes.dll");
+        foreach (byte[] damaged in (byte[][])[[], "no PE file"u8.ToArray(), File.ReadAllBytes(compiled)[..1500]])
+        {
+            File.WriteAllBytes(compiled, damaged);
+            Assert.Contains("error ILP0105: ", workspace.BuildFails("Notes")[0], StringComparison.Ordinal);
+            Assert.Equal(before, workspace.Built("Notes"));
+        }
+    }
+
+    /// <summary>The request is written again when it does not say what the project says; by hand, it is refused.</summary>
+    [Fact]
+    public void Request_Damaged_IsWrittenAgain()
+    {
+        Workspace workspace = Open("Notes");
+        workspace.Build("Notes");
+        string request = workspace.In("Notes/obj/Debug/net10.0/ilpreempt/own.rsp");
+        string text = File.ReadAllText(request);
+        string tool = Regex.Match(text, "^tool=(.*)$", RegexOptions.Multiline).Groups[1].Value;
+        foreach (string damaged in (string[])["\0\0\0", "weave=one file"])
+        {
+            File.WriteAllText(request, damaged);
+            Assert.Contains(": error ILP0105: cannot be read: ", ChildProcess.Run(Repo.Dotnet, ["exec", tool, request]).StdOut, StringComparison.Ordinal);
+            Assert.Equal(1, Workspace.Weaves(workspace.Build("Notes")));
+            Assert.Equal(text, File.ReadAllText(request));
+        }
+    }
+
+    [Fact]
+    public void Weaver_ThatDies_FailsTheBuildAndLeavesTheOutput()
+    {
+        Workspace workspace = Open("Notes");
+        workspace.Build("Notes");
+        byte[] before = workspace.Built("Notes");
+        string[] errors = workspace.BuildFails("Notes", "-p:ILPreemptChecks=all", "-p:_ILPreemptDotnet=/bin/false");
+        Assert.Contains("error ILP0100: The weaver ended with exit code 1", Assert.Single(errors), StringComparison.Ordinal);
+        Assert.Equal(before, workspace.Built("Notes"));
+    }
+
+    /// <summary>The project that the WPF compiler makes of another for the time of a build.</summary>
+    [Fact]
+    public void TemporaryWpfProject_IsLeftAlone()
+    {
+        Workspace workspace = Open("Notes");
+        File.Move(workspace.In("Notes/Notes.csproj"), workspace.In("Notes/Notes_a1b2c3_wpftmp.csproj"));
+        Assert.Equal(0, Workspace.Weaves(workspace.Build("Notes")));
+        Assert.False(Directory.Exists(workspace.In("Notes/obj/Debug/net10.0/ilpreempt")));
+    }
+
+    /// <summary>What an editor asks for in the background, and what other projects are compiled against.</summary>
+    [Fact]
+    public void DesignTimeBuildAndReferenceAssembly_AreLeftAlone()
+    {
+        Workspace workspace = Open("Library");
+        string asked = workspace.Build("Library", "-t:Compile", "-p:DesignTimeBuild=true", "-p:SkipCompilerExecution=true", "-p:ProvideCommandLineArgs=true");
+        Assert.Equal(0, Workspace.Weaves(asked));
+        Assert.False(Directory.Exists(workspace.In("Library/obj/Debug/net10.0/ilpreempt")));
+
+        Assert.Equal(1, Workspace.Weaves(workspace.Build("Library")));
+        Assert.Contains("ILPreempt.Runtime", References(workspace.Output("Library") + "/Library.dll"));
+        Assert.DoesNotContain("ILPreempt.Runtime", References(workspace.In("Library/obj/Debug/net10.0/ref/Library.dll")));
+        Assert.Equal(0, Workspace.Weaves(workspace.Build("Library", "-p:ProduceOnlyReferenceAssembly=true")));
     }
 
     [LongFact]
@@ -153,6 +274,13 @@ public sealed class BuildTests : IDisposable
         workspace.Build("Library", "-p:ContinuousIntegrationBuild=true", "-p:PathMap=" + workspace.Folder + "=/_", "-p:DebugType=" + symbols);
         return [.. Directory.GetFiles(workspace.Output("Library"), "Library.*").Where(file => file.EndsWith(".dll", StringComparison.Ordinal) || file.EndsWith(".pdb", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal).Select(file => Path.GetFileName(file) + " " + Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))))];
+    }
+
+    private static string[] References(string file)
+    {
+        using PEReader pe = new(File.OpenRead(file));
+        MetadataReader reader = pe.GetMetadataReader();
+        return [.. reader.AssemblyReferences.Select(handle => reader.GetString(reader.GetAssemblyReference(handle).Name))];
     }
 
     private static string[] Woven(Workspace workspace, string project) =>

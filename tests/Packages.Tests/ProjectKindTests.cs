@@ -81,12 +81,23 @@ public sealed class ProjectKindTests(BuiltSolution solution) : IClassFixture<Bui
         Assert.EndsWith("Raw/Work.cs:line 18", lines[3], StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void XunitProject_UnderDotnetTest_IsPreempted()
+    [Theory]
+    [InlineData("Unit")]
+    [InlineData("UnitV3")]
+    public void XunitProject_UnderDotnetTest_IsPreempted(string project)
     {
-        ChildResult result = _workspace.Dotnet("test", "Unit", "--no-build");
+        ChildResult result = _workspace.Dotnet("test", project, "--no-build");
         Assert.True(result.ExitCode == 0, result.ToString());
         Assert.Contains("Passed:     2", result.StdOut, StringComparison.Ordinal);
+    }
+
+    /// <summary>An xunit v3 assembly is a program, and runs its tests without any test host.</summary>
+    [Fact]
+    public void XunitV3Project_AsAProgram_IsPreempted()
+    {
+        ChildResult result = _workspace.Run("UnitV3");
+        Assert.True(result.ExitCode == 0, result.ToString());
+        Assert.Contains("Total: 2, Errors: 0, Failed: 0", result.StdOut, StringComparison.Ordinal);
     }
 
     [Fact]
