@@ -16,7 +16,7 @@ internal static class Program
             {
                 ulong seed = args.Length > 3 ? ulong.Parse(args[3], CultureInfo.InvariantCulture) : 1;
                 Stopwatch clock = Stopwatch.StartNew();
-                TrialResult result = Trial.Run(new TrialSetup(workload, int.Parse(p, CultureInfo.InvariantCulture), seed, int.Parse(size, CultureInfo.InvariantCulture)) { Every = 64, MaxLead = 2_000, Wakeup = args.Length <= 4 || args[4] != "0" });
+                TrialResult result = Trial.Run(new TrialSetup(workload, int.Parse(p, CultureInfo.InvariantCulture), seed, int.Parse(size, CultureInfo.InvariantCulture)) { Every = 64, Warm = true, MaxLead = 2_000, Wakeup = args.Length <= 4 || args[4] != "0" });
                 Console.WriteLine(Tables.Row(result));
                 Console.Error.WriteLine($"{clock.ElapsedMilliseconds} ms, {result.Turns} turns, {result.Threads} threads, {result.Starts} starts, hash {result.Hash:x} {result.Failure}");
             }

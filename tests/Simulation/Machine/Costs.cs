@@ -50,5 +50,5 @@ internal static class Costs
     internal const long SlowCheck = 12;
 
     /// <summary>While the word is up a computing goroutine is simulated in pieces of this length.</summary>
-    internal const long SlowPiece = 5_000;
+    internal const long SlowPiece = 20_000;
 }

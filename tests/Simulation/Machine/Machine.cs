@@ -98,6 +98,9 @@ internal static class Machine
         s_computing.Clear();
     }
 
+    /// <summary>What is counted begins here.</summary>
+    internal static void ResetCounts() => Wakes = Computed = SlowChecks = 0;
+
     /// <summary>The simulation has shown what it was to show. Does not return.</summary>
     internal static void Finish()
     {

@@ -21,6 +21,9 @@ internal sealed record TrialSetup(string Workload, int Procs, ulong Seed, int Si
     internal long Limit { get; init; } = 20_000_000_000;
 
     internal bool Wakeup { get; init; } = true;
+
+    /// <summary>Whether the threads are there before it begins: making them one after another is most of what a short program does.</summary>
+    internal bool Warm { get; init; }
 }
 
 /// <summary>What was seen.</summary>
@@ -79,6 +82,8 @@ internal static unsafe class Trial
     private static long s_starts;
     private static long s_goroutines;
     private static long s_elapsed;
+    private static long s_began;
+    private static long s_sysMonAwake;
     private static nint s_schedLock;
     private static int s_globalQueueLine;
     private static long s_pollSince;
@@ -104,7 +109,7 @@ internal static unsafe class Trial
         Machine.Run(setup.Seed, setup.MaxLead, setup.Limit, Environment);
         SimThread? sysmon = SysMonThread;
         double rounds = Math.Max(1, SysMon.Rounds);
-        double awake = sysmon == null ? 0 : sysmon.WokeAt - sysmon.Slept;
+        double awake = sysmon == null ? 0 : sysmon.WokeAt - sysmon.Slept - s_sysMonAwake;
         return new TrialResult(setup)
         {
             Failure = Machine.Failure,
@@ -246,15 +251,66 @@ internal static unsafe class Trial
         Scheduler.EnsureStarted();
         RegisterLines();
         bool done = false;
+        if (s_setup.Warm)
+        {
+            WarmUp();
+        }
+
         Action<TrialSetup, Action> start = Workloads.All[s_setup.Workload];
         start(s_setup, () => done = true);
         while (!done || AllGs.Count != 0 || Scheduler.NPIdle != s_setup.Procs)
         {
-            s_elapsed = Machine.Now;
+            s_elapsed = Machine.Now - s_began;
             Machine.Sleep(20_000);
         }
 
         Machine.Finish();
+    }
+
+    /// <summary>Half as many goroutines more than there are Ps wait for each other, so that as many threads exist. What is counted begins after that.</summary>
+    private static void WarmUp()
+    {
+        int threads = s_setup.Procs + Math.Max(4, s_setup.Procs / 2);
+        bool done = false;
+        Scheduler.NewProc(() =>
+        {
+            Join arrived = new(threads);
+            Join[] gates = new Join[threads];
+            for (int i = 0; i < threads; i++)
+            {
+                Join gate = gates[i] = new Join(1);
+                Scheduler.NewProc(() =>
+                {
+                    arrived.Done();
+                    gate.Wait();
+                });
+            }
+
+            arrived.Wait();
+            foreach (Join gate in gates)
+            {
+                gate.Done();
+            }
+
+            done = true;
+        });
+        while (!done || AllGs.Count != 0 || Scheduler.NPIdle != s_setup.Procs)
+        {
+            Machine.Sleep(50_000);
+        }
+
+        s_latency = new Histogram();
+        s_lockWait = new Histogram();
+        s_lockHold = new Histogram();
+        s_starts = s_goroutines = s_pollUp = 0;
+        s_began = Machine.Now;
+        Scheduler.Steals = SysMon.Rounds = 0;
+        Machine.ResetCounts();
+        if (SysMonThread is SimThread sysmon)
+        {
+            s_sysMonAwake = sysmon.WokeAt - sysmon.Slept;
+            sysmon.LongestAwake = 0;
+        }
     }
 
     private static void Observe(long now)
@@ -379,7 +435,7 @@ internal static unsafe class Trial
         SysMonThread = null;
         s_running = new G?[s_setup.Procs];
         s_runningCount = s_untilLook = 0;
-        s_lostSince = s_timerLostSince = s_starts = s_goroutines = s_elapsed = s_pollUp = 0;
+        s_lostSince = s_timerLostSince = s_began = s_sysMonAwake = s_starts = s_goroutines = s_elapsed = s_pollUp = 0;
         s_schedLock = 0;
         s_latency = new Histogram();
         s_lockWait = new Histogram();

@@ -143,7 +143,7 @@ internal static class Workloads
         }
     }
 
-    /// <summary>Two for each P compute for 100 ms, and one for four Ps sleeps 1 ms at a time with 20 us of work in between.</summary>
+    /// <summary>Two for each P compute for 100 us times the size, and one for four Ps sleeps 1 ms at a time with 20 us of work in between.</summary>
     private static void Hogs(TrialSetup setup, Action done)
     {
         int hogs = 2 * setup.Procs;
@@ -160,7 +160,7 @@ internal static class Workloads
                     User.Compute(User.Around(20_000));
                 }
 
-                User.Compute(sleeps ? 0 : 100_000_000);
+                User.Compute(sleeps ? 0 : setup.Size * 100_000L);
                 if (Runtime.Interlocked.Add(ref left, -1) == 0)
                 {
                     done();
@@ -275,7 +275,7 @@ internal static class Workloads
     }
 
     /// <summary>
-    /// For lost wake-ups: few goroutines, each of which starts a short one now and then and then computes for long, so that nothing happens which
+    /// For lost wake-ups: few goroutines, each of which starts a short one now and then, or six long ones at once, and then computes for long, so that nothing happens which
     /// would make good for a wake-up that was lost. The others have just become idle, or are about to.
     /// </summary>
     private static void Sparse(TrialSetup setup, Action done)
@@ -287,17 +287,22 @@ internal static class Workloads
         {
             Scheduler.NewProc(() =>
             {
-                for (int n = 0; n < each; n++)
+                for (int n = 0; n < each;)
                 {
-                    Scheduler.NewProc(() =>
+                    bool isBurst = Machine.Random(16) == 0;
+                    for (int burst = isBurst ? Math.Min(6, each - n) : 1; burst > 0; burst--, n++)
                     {
-                        User.Compute(User.Around(500));
-                        if (Runtime.Interlocked.Add(ref left, -1) == 0)
+                        Scheduler.NewProc(() =>
                         {
-                            done();
-                        }
-                    });
-                    User.Compute(Machine.Random(3) == 0 ? 1_000_000 : User.Around(10_000));
+                            User.Compute(isBurst ? 1_000_000 : User.Around(500));
+                            if (Runtime.Interlocked.Add(ref left, -1) == 0)
+                            {
+                                done();
+                            }
+                        });
+                    }
+
+                    User.Compute(isBurst || Machine.Random(3) == 0 ? 1_000_000 : User.Around(10_000));
                 }
             });
         }
