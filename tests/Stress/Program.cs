@@ -9,6 +9,8 @@ internal static class Program
     private const string Usage = """
         cil [--seed N] [--from N] [--count N] [--minutes N] [--processes N]   generated programs, original against woven
         cil --seed N --show                                                   and print what is left after minimising
+        cache [--seed N] [--minutes N]                                        hosts killed while they fill the cache
+        suite [--project NAME] [--runs N]                                     a test project in a loop, under load
         """;
 
     private static int Main(string[] args)
@@ -19,6 +21,16 @@ internal static class Program
                 return CilWorker.Run(args.AsSpan(1));
             case "cil":
                 return Cil(args);
+            case "cache":
+                ulong seed = Number(args, "--seed") ?? (ulong)DateTime.UtcNow.Ticks;
+                Console.WriteLine($"cache seed {seed}");
+                Console.WriteLine($"{CacheFuzzer.Run(seed, TimeSpan.FromMinutes(Number(args, "--minutes") ?? 10), atLeast: 3)} rounds");
+                return 0;
+            case "suite":
+                int project = Array.IndexOf(args, "--project");
+                return SuiteLoop.Run(project >= 0 && project + 1 < args.Length ? args[project + 1] : "Runtime.Tests", (int)(Number(args, "--runs") ?? 100));
+            case "burn":
+                return SuiteLoop.Burn(int.Parse(args[1]));
             default:
                 Console.Error.WriteLine(Usage);
                 return 64;

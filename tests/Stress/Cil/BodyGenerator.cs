@@ -85,8 +85,8 @@ internal sealed partial class BodyGenerator
 
         Kind result = _shape.KindOf(_method.ReturnType);
         _result = result == Kind.Void ? null : NewLocal(result);
-        _callsAreFree = _depth is not null && rng.Chance(40);
-        if (_callsAreFree)
+        bool startsWithBase = _depth is not null && rng.Chance(40);
+        if (startsWithBase)
         {
             // if (d <= 0 || --Fuel <= 0) return x;
             Label goOn = new();
@@ -109,6 +109,7 @@ internal sealed partial class BodyGenerator
             _il.Mark(enough);
             Return(rng);
             _il.Mark(goOn);
+            _callsAreFree = true;
         }
 
         // The ref local points somewhere from the start.

@@ -13,8 +13,9 @@ internal sealed record CilFailure(ulong Seed, string Text)
 /// <summary>Sends ranges of seeds to child processes, half of them with a JIT that optimises at once.</summary>
 internal static class CilFuzzer
 {
-    // What a program takes is milliseconds; a machine that is busy with other things may make it seconds.
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(90);
+    // Of CPU, since a machine may be busy with other things: what a program takes is a second at most. The wait is for one that sleeps.
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromMinutes(10);
 
     /// <summary>Judges seeds until the range or the time is used up.</summary>
     public static (int Seeds, long Checks, IReadOnlyList<CilFailure> Failures) Run(ulong first, ulong count, int processes, int perProcess, TimeSpan? time, Action<string>? log = null)
@@ -119,10 +120,10 @@ internal static class CilFuzzer
         while (true)
         {
             Task<string?> read = child.StandardOutput.ReadLineAsync();
-            if (!read.Wait(s_silence))
+            if (!Comes(read, child))
             {
                 child.Kill(entireProcessTree: true);
-                ending = $"hangs: silent for {s_silence.TotalSeconds} s";
+                ending = "hangs";
                 break;
             }
 
@@ -137,5 +138,20 @@ internal static class CilFuzzer
         }
 
         return (lines, ending);
+    }
+
+    private static bool Comes(Task read, Process child)
+    {
+        TimeSpan before = child.TotalProcessorTime;
+        for (Stopwatch clock = Stopwatch.StartNew(); !read.Wait(1000);)
+        {
+            child.Refresh();
+            if (!child.HasExited && (child.TotalProcessorTime - before > s_silence || clock.Elapsed > s_longestWait))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -39,7 +39,7 @@ internal static class Oracle
                 guard.GetField("Poll")!.SetValue(null, way == 0 ? 0 : 1);
                 guard.GetField("Seed")!.SetValue(null, (uint)(seed + ((ulong)way * 7919)));
                 string mode = $"checks={placement}, poll {(way switch { 0 => "down", 1 => "up", _ => "random" })}";
-                if (Refused(assembly) is { } line)
+                if (way != 1 && Refused(assembly) is { } line)
                 {
                     return $"{mode}: does not compile: {line}";
                 }
