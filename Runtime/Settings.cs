@@ -43,6 +43,9 @@ internal static class Settings
     /// <summary>Seed of the stress mode's choices.</summary>
     internal static int StressSeed = 1;
 
+    /// <summary>Whether the seed was given: it then steers the scheduler's choices too (ScheduleFuzz).</summary>
+    internal static bool FuzzSchedule;
+
     /// <summary>Whether a signal stops goroutines that meet no check (Go: asyncpreemptoff, inverted).</summary>
     internal static bool AsyncPreempt = true;
 
@@ -165,11 +168,10 @@ internal static class Settings
     private static bool TryStress(string text)
     {
         string[] parts = text.Split(':');
-        int seed = 1;
+        FuzzSchedule = parts.Length == 2;
         return parts.Length <= 2
             && TryInt(parts[0], 0, 1_000_000, out StressEvery)
-            && (parts.Length == 1 || TryInt(parts[1], 0, int.MaxValue, out seed))
-            && (StressSeed = seed) >= 0;
+            && (!FuzzSchedule || TryInt(parts[1], 0, int.MaxValue, out StressSeed));
     }
 
     private static void Read(string variable, string property, Func<string, bool> parse, string want)
@@ -191,13 +193,13 @@ internal static class Settings
     // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit) = before;
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit) = before;
         return false;
     }
 }

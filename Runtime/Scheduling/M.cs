@@ -57,6 +57,9 @@ internal sealed unsafe class M
     /// <summary>Counts checks in stress mode.</summary>
     internal uint StressCount;
 
+    /// <summary>Counts the choices of <see cref="ScheduleFuzz"/>.</summary>
+    internal uint FuzzCount;
+
     /// <summary>Link in the list of idle Ms, under the scheduler's lock.</summary>
     internal M? SchedLink;
 

@@ -89,6 +89,11 @@ internal static unsafe class SchedTrace
     internal static string Detail()
     {
         StringBuilder text = new(Line(Clock.Now()));
+        if (ScheduleFuzz.On)
+        {
+            text.Append($"  stress={Settings.StressEvery}:{Settings.StressSeed}\n");
+        }
+
         foreach (P p in Scheduler.AllP)
         {
             text.Append($"  P{p.Id}: status={p.Status} schedtick={p.SchedTick} syscalltick={p.SyscallTick} m={p.M?.Id ?? -1} runqsize={p.RunQueue.Count} timerslen={p.Timers.Count}\n");

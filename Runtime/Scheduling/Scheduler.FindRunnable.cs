@@ -127,6 +127,11 @@ internal static unsafe partial class Scheduler
     private static G? NextLocal(P p, out bool inheritTime)
     {
         inheritTime = false;
+        if (ScheduleFuzz.On)
+        {
+            ScheduleFuzz.Shuffle(p);
+        }
+
         if ((p.SchedTick % GlobalEvery == 0 || RunQ.HasLate) && GetGlobal(p, 1) is G fair)
         {
             return fair;
@@ -146,7 +151,7 @@ internal static unsafe partial class Scheduler
         return g ?? GetGlobal(p, 0);
     }
 
-    private static G? GetGlobal(P p, int max)
+    internal static G? GetGlobal(P p, int max)
     {
         if (RunQ.Count == 0)
         {

@@ -99,9 +99,17 @@ internal static unsafe partial class Scheduler
 
         // Its slice ends here; a goroutine that a timer now puts into runnext inherits a fresh one.
         m.P!.SliceStart = Clock.Now();
-        RunQ.Lock.Lock();
-        RunQ.Put_NeedsLock(g);
-        RunQ.Lock.Unlock();
+        if (ScheduleFuzz.On && ScheduleFuzz.Toss(4))
+        {
+            m.P.RunQueue.Put(g, next: false, RunQ);
+        }
+        else
+        {
+            RunQ.Lock.Lock();
+            RunQ.Put_NeedsLock(g);
+            RunQ.Lock.Unlock();
+        }
+
         WakeP();
         return true;
     }

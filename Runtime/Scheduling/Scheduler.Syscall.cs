@@ -16,6 +16,12 @@ internal static unsafe partial class Scheduler
     /// <summary>Before a call that may block (Go: entersyscall).</summary>
     internal static void EnterSyscall()
     {
+        if (ScheduleFuzz.On && ScheduleFuzz.Toss(4))
+        {
+            EnterSyscallBlock();
+            return;
+        }
+
         M m = M.Current!;
         EnterWithP(m);
         P p = m.P!;

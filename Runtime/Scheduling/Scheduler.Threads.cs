@@ -296,6 +296,11 @@ internal static unsafe partial class Scheduler
     private static P? PIdleGet_NeedsLock()
     {
         RunQ.Lock.AssertHeld();
+        if (ScheduleFuzz.On)
+        {
+            s_idleP = ScheduleFuzz.Reorder(s_idleP);
+        }
+
         P? p = s_idleP;
         if (p != null)
         {

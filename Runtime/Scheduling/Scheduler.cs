@@ -71,6 +71,7 @@ internal static unsafe partial class Scheduler
             s_stealOrder = new StealOrder(all.Length);
             RunQ.Lock.Unlock();
             StackGuard.StartStress();
+            ScheduleFuzz.Start(all);
             AsyncPreempt.Start(SysMon.Note);
             Recording.StartIfSet();
             SysMon.Start();
@@ -285,11 +286,20 @@ internal static unsafe partial class Scheduler
             }
         }
 
-        if (!TryGiveIdleP(g))
+        P? near = p;
+        bool mayGive = true;
+        if (ScheduleFuzz.On)
         {
-            if (p != null)
+            near = ScheduleFuzz.Toss(4) ? null : p;
+            next &= !ScheduleFuzz.Toss(4);
+            mayGive = !ScheduleFuzz.Toss(4);
+        }
+
+        if (!mayGive || !TryGiveIdleP(g))
+        {
+            if (near != null)
             {
-                p.RunQueue.Put(g, next, RunQ);
+                near.RunQueue.Put(g, next, RunQ);
             }
             else
             {

@@ -33,7 +33,14 @@ public static class JitSweep
 
         AssemblyLoadContext context = new("sweep");
         context.Resolving += (c, name) => files.TryGetValue(name.Name!, out string? file) ? c.LoadFromAssemblyPath(file) : null;
-        Assembly assembly = context.LoadFromAssemblyPath(Path.GetFullPath(assemblyFile));
+        output.WriteLine($"compiled\t{Compile(context.LoadFromAssemblyPath(Path.GetFullPath(assemblyFile)), output)}");
+    }
+
+    /// <summary>Compiles all methods of a loaded assembly and writes one line per failure; returns how many compiled.</summary>
+    public static int Compile(Assembly assembly, TextWriter output)
+    {
+        ArgumentNullException.ThrowIfNull(assembly);
+        ArgumentNullException.ThrowIfNull(output);
         int compiled = 0;
         foreach (Module module in assembly.GetModules())
         {
@@ -46,7 +53,7 @@ public static class JitSweep
             }
         }
 
-        output.WriteLine($"compiled\t{compiled}");
+        return compiled;
     }
 
     private static IEnumerable<Type> TypesOf(Module module, TextWriter output)

@@ -137,7 +137,7 @@ internal static class StandIn
     }
 
     // volatile. ldsfld Poll becomes call ReadPoll.
-    private static byte[] WithRandomPoll(byte[] image)
+    internal static byte[] WithRandomPoll(byte[] image)
     {
         using Mono.Cecil.ModuleDefinition module = Mono.Cecil.ModuleDefinition.ReadModule(new MemoryStream(image));
         foreach (Mono.Cecil.MethodDefinition method in module.GetTypes().SelectMany(t => t.Methods).Where(m => m.HasBody))

@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using ILPreempt.TestUtils;
+
+namespace ILPreempt.Stress;
+
+/// <summary>Runs a test project again and again while other processes want every CPU; stops at the first failure.</summary>
+internal static class SuiteLoop
+{
+    public static int Run(string project, int runs)
+    {
+        using Process load = Process.Start(new ProcessStartInfo(Repo.Dotnet, [typeof(SuiteLoop).Assembly.Location, "burn", $"{Environment.ProcessId}"]))!;
+        try
+        {
+            for (int run = 1; run <= runs; run++)
+            {
+                ChildResult result = ChildProcess.Run(
+                    Repo.Dotnet,
+                    ["test", Path.Combine(Repo.Root, "tests", project), "-c", Repo.Configuration, "--no-build"],
+                    new ChildOptions { Timeout = TimeSpan.FromMinutes(30) });
+                if (result.ExitCode != 0)
+                {
+                    Console.WriteLine($"run {run} of {runs} failed: {result}");
+                    return 1;
+                }
+
+                Console.WriteLine($"run {run} of {runs}: green in {result.Elapsed.TotalSeconds:0} s");
+            }
+
+            return 0;
+        }
+        finally
+        {
+            load.Kill();
+        }
+    }
+
+    /// <summary>The load: a busy thread per CPU, as long as its parent lives.</summary>
+    public static int Burn(int parent)
+    {
+        for (int i = 0; i < Environment.ProcessorCount; i++)
+        {
+            new Thread(() =>
+            {
+                for (ulong x = 1; ; x = (x * 6364136223846793005) + 1)
+                {
+                    GC.KeepAlive(null);
+                }
+            })
+            { IsBackground = true }.Start();
+        }
+
+        Process.GetProcessById(parent).WaitForExit();
+        return 0;
+    }
+}
