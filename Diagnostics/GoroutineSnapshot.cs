@@ -7,11 +7,27 @@ namespace ILPreempt.Diagnostics;
 public sealed record FrameSnapshot(string Method, string? File, int Line);
 
 /// <summary>What a goroutine waits for, where that can be told.</summary>
-/// <param name="Type">The type of the lock or task.</param>
-/// <param name="Address">Where it is in memory; it tells two goroutines that wait for the same thing.</param>
+/// <param name="Type">The type of the object; <c>timer</c> for a timer.</param>
+/// <param name="Address">Where it is in memory, 0 for a timer; it tells two goroutines that wait for the same thing.</param>
 /// <param name="OwnerThread">The OS thread that holds the lock, 0 if nobody does.</param>
 /// <param name="OwnerGoroutine">The goroutine that holds it, 0 if none does.</param>
-public sealed record WaitTarget(string Type, ulong Address, uint OwnerThread, long OwnerGoroutine);
+public sealed record WaitTarget(string Type, ulong Address, uint OwnerThread, long OwnerGoroutine)
+{
+    /// <summary>lock, task, semaphore, event, condition, thread, socket or timer.</summary>
+    public string Kind { get; init; } = "";
+
+    /// <summary>When a timer is due, from the moment of the snapshot; else null.</summary>
+    public TimeSpan? Due { get; init; }
+
+    /// <summary>A socket's file descriptor, and where it is bound and connected as far as the kernel tells (a live process); else null.</summary>
+    public int? Descriptor { get; init; }
+
+    /// <summary>See Descriptor.</summary>
+    public string? Local { get; init; }
+
+    /// <summary>See Descriptor.</summary>
+    public string? Remote { get; init; }
+}
 
 /// <summary>One goroutine as it was when the process was read.</summary>
 /// <param name="Id">Its id; the program's main goroutine is 1.</param>
@@ -28,7 +44,7 @@ public sealed record WaitTarget(string Type, ulong Address, uint OwnerThread, lo
 /// <param name="ThreadId">The OS thread that holds its frames; 0 for one that has not started.</param>
 /// <param name="M">That thread's number in the scheduler; -1 for one that has not started.</param>
 /// <param name="P">The processor it runs on; -1 when it does not run.</param>
-/// <param name="WaitsFor">The lock or the task it waits for; null when unknown.</param>
+/// <param name="WaitsFor">What it waits for; null when unknown.</param>
 /// <param name="Frames">Its stack, innermost first. Empty for one that has not started.</param>
 public sealed record GoroutineSnapshot(
     long Id,
@@ -46,7 +62,14 @@ public sealed record GoroutineSnapshot(
     int M,
     int P,
     WaitTarget? WaitsFor,
-    IReadOnlyList<FrameSnapshot> Frames);
+    IReadOnlyList<FrameSnapshot> Frames)
+{
+    /// <summary>The call of Goroutine.Start that made it; null if that is not known, or it was a thread before.</summary>
+    public FrameSnapshot? CreatedBy { get; init; }
+
+    /// <summary>For a thread that became a goroutine: the method its thread began with; else null.</summary>
+    public string? ThreadStart { get; init; }
+}
 
 /// <summary>A thread that carries no goroutine.</summary>
 /// <param name="ThreadId">The OS thread.</param>

@@ -23,6 +23,7 @@ static int Start(string[] args)
         ApisCommand.Create(),
         CacheCommand.Create(),
         MuxerCommand.Create(),
+        ExplainCommand.Create(),
     };
     return CommandLine.Invoke(root, args);
 }

@@ -15,6 +15,19 @@ internal enum QuitMode
     Off,
 }
 
+/// <summary>What is printed of goroutines when the process ends by an error (Go: GOTRACEBACK).</summary>
+internal enum TracebackMode
+{
+    /// <summary>Nothing: what plain dotnet prints.</summary>
+    None,
+
+    /// <summary>The one in which it happened.</summary>
+    Single,
+
+    /// <summary>All.</summary>
+    All,
+}
+
 /// <summary>
 /// The scheduler's settings. Each comes from its environment variable, else from the AppContext property
 /// <c>ILPreempt.Name</c> that a build puts into the runtimeconfig, else from the default here.
@@ -70,6 +83,12 @@ internal static class Settings
     /// <summary>What SIGQUIT does.</summary>
     internal static QuitMode Quit = QuitMode.Exit;
 
+    /// <summary>What is printed of goroutines when the process ends by an error.</summary>
+    internal static TracebackMode Traceback = TracebackMode.None;
+
+    /// <summary>How far past its slice a goroutine must have run to be reported, in nanoseconds; 0 is off (Diagnostics/StallReport.cs).</summary>
+    internal static long StallNs;
+
     /// <summary>Reads all of them. Called once, before the first P exists.</summary>
     internal static void Load()
     {
@@ -85,6 +104,8 @@ internal static class Settings
         Read("ILPREEMPT_SIGNAL", "ILPreempt.Signal", static s => TrySignal(s, out PreemptSignal), "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63");
         Read("ILPREEMPT_DIAGNOSTICS", "ILPreempt.Diagnostics", static s => TrySwitch(s, out Diagnostics), "0 or 1");
         Read("ILPREEMPT_QUIT", "ILPreempt.Quit", static s => TryQuit(s, out Quit), "exit, continue or off");
+        Read("ILPREEMPT_TRACEBACK", "ILPreempt.Traceback", static s => TryTraceback(s, out Traceback), "none, single or all");
+        Read("ILPREEMPT_STALL", "ILPreempt.Stall", static s => TryStall(s, out StallNs), StallWant);
         Read("ILPREEMPT_STRESS", "ILPreempt.Stress", TryStress, "n or n:seed with n from 0 (off) to 1000000");
     }
 
@@ -165,6 +186,20 @@ internal static class Settings
         return mode != QuitMode.Exit || text == "exit";
     }
 
+    internal static bool TryTraceback(string text, out TracebackMode mode)
+    {
+        mode = text switch { "single" => TracebackMode.Single, "all" => TracebackMode.All, _ => TracebackMode.None };
+        return mode != TracebackMode.None || text == "none";
+    }
+
+    internal const string StallWant = "0 or a duration from 10ms to 60s, for example 100ms";
+
+    internal static bool TryStall(string text, out long ns)
+    {
+        ns = 0;
+        return text == "0" || TryDuration(text, 10_000_000, 60_000_000_000, out ns);
+    }
+
     private static bool TryStress(string text)
     {
         string[] parts = text.Split(':');
@@ -193,13 +228,13 @@ internal static class Settings
     // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit) = before;
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs) = before;
         return false;
     }
 }

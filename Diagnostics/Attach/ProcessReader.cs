@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ILPreempt.Diagnostics.Symbols;
 using Microsoft.Diagnostics.Runtime;
@@ -24,9 +25,6 @@ public enum ReadWay
 /// </summary>
 public static class ProcessReader
 {
-    /// <summary>Bound against a corrupt stack, far above what is useful to print.</summary>
-    private const int MaxFrames = 200;
-
     private static readonly string[] s_states = ["Idle", "Runnable", "Running", "Syscall", "Waiting", "", "Dead", "", "", "Preempted"];
 
     // In the order of WaitReason.
@@ -38,7 +36,26 @@ public static class ProcessReader
     /// <param name="way">How.</param>
     /// <param name="all">With the frames of the scheduler itself.</param>
     /// <exception cref="AttachException">There is no such process, it can't be read, or it runs no .NET.</exception>
-    public static ProcessSnapshot Read(int processId, ReadWay way = ReadWay.Auto, bool all = false)
+    public static ProcessSnapshot Read(int processId, ReadWay way = ReadWay.Auto, bool all = false) =>
+        Open(processId, way, (memory, how, notes) => Read(memory, processId, how, isLive: true, all, notes));
+
+    /// <summary>What is at code addresses of a live process, for those of managed code outside the scheduler.</summary>
+    /// <param name="processId">Which.</param>
+    /// <param name="addresses">Where code was interrupted or will return to.</param>
+    /// <param name="isReturnAddress">Whether the address at that position is one that a call returns to.</param>
+    /// <exception cref="AttachException">There is no such process, it can't be read, or it runs no .NET.</exception>
+    public static IReadOnlyList<FrameSnapshot?> Describe(int processId, IReadOnlyList<ulong> addresses, Func<int, bool> isReturnAddress) =>
+        Open(processId, ReadWay.Auto, (memory, _, _) =>
+        {
+            SavedRegisters reader = new(memory);
+            using DataTarget target = new(reader, new DataTargetOptions());
+            using ClrRuntime runtime = CreateRuntime(target, processId);
+            using SourceLines lines = new();
+            StackReader code = new(runtime, reader, lines, all: false);
+            return addresses.Select((address, i) => code.Describe(address, isReturnAddress(i))).ToList();
+        });
+
+    private static T Open<T>(int processId, ReadWay way, Func<IDataReader, string, List<string>, T> read)
     {
         List<string> notes = [];
         if (way == ReadWay.Socket || (way == ReadWay.Auto && DoorClient.PathOf(processId) != null))
@@ -46,7 +63,7 @@ public static class ProcessReader
             try
             {
                 using SnapshotReader snapshot = SnapshotReader.Open(processId);
-                return Guard(processId, () => Read(snapshot, processId, string.Create(CultureInfo.InvariantCulture, $"socket; the process stood still for {snapshot.Paused.TotalMilliseconds:F1} ms"), isLive: true, all, notes));
+                return Guard(processId, () => read(snapshot, string.Create(CultureInfo.InvariantCulture, $"socket; the process stood still for {snapshot.Paused.TotalMilliseconds:F1} ms"), notes));
             }
             catch (AttachException e) when (way == ReadWay.Auto)
             {
@@ -57,7 +74,7 @@ public static class ProcessReader
         return Guard(processId, () =>
         {
             using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
-            return Read(attached.DataReader, processId, "attach", isLive: true, all, notes);
+            return read(attached.DataReader, "attach", notes);
         });
     }
 
@@ -115,7 +132,7 @@ public static class ProcessReader
     }
 
     // The debugging library throws what it likes when the process dies meanwhile or its memory makes no sense.
-    private static ProcessSnapshot Guard(int processId, Func<ProcessSnapshot> read)
+    private static T Guard<T>(int processId, Func<T> read)
     {
         if (!Directory.Exists($"/proc/{processId}") && OperatingSystem.IsLinux())
         {
@@ -143,6 +160,12 @@ public static class ProcessReader
         using ClrRuntime runtime = CreateRuntime(target, processId);
         using SourceLines lines = new();
         SchedulerTable? table = FindTable(runtime, reader, notes);
+        SocketAddresses sockets = new(isLive ? processId : 0);
+        if (isLive)
+        {
+            table?.SetNow(Stopwatch.GetTimestamp());
+        }
+
         HashSet<uint> parked = [];
         foreach (ulong slot in table?.Slots ?? [])
         {
@@ -170,9 +193,13 @@ public static class ProcessReader
             List<FrameSnapshot> stack = thread == null ? [] : stacks.Frames(thread);
             bool waits = State(row) is "Waiting" or "Syscall";
             WaitTarget? waitsFor = waits && thread != null && lookups < WaitTargets.MaxLookups
-                ? stacks.WaitsFor(thread, stack, tid => carriers.TryGetValue(tid, out GoroutineRow owner) ? owner.Id : 0, ref lookups)
+                ? stacks.WaitsFor(thread, stack, tid => carriers.TryGetValue(tid, out GoroutineRow owner) ? owner.Id : 0, sockets, ref lookups)
                 : null;
-            goroutines.Add(Goroutine(row, table!, isLive ? Cpu(processId, row) : null, parked.Contains((uint)row.Tid), waitsFor, stack));
+            goroutines.Add(Goroutine(row, table!, isLive ? Cpu(processId, row) : null, parked.Contains((uint)row.Tid), waitsFor ?? Timer(row, table!), stack) with
+            {
+                CreatedBy = row.CreatedBy == 0 ? null : stacks.Describe((ulong)row.CreatedBy, isReturnAddress: true),
+                ThreadStart = row.IsForeign != 0 && row.Id != 1 ? ThreadStart(stack) : null,
+            });
         }
 
         List<ThreadSnapshot> others = [.. stacks.Threads.Values
@@ -206,6 +233,15 @@ public static class ProcessReader
             waitsFor,
             frames);
     }
+
+    private static WaitTarget? Timer(GoroutineRow row, SchedulerTable table) =>
+        State(row) == "Waiting" && Reason(row, []) == "sleep" && row.WaitUntil > row.WaitSince
+            ? new WaitTarget("timer", 0, 0, 0) { Kind = "timer", Due = TimeSpan.FromMicroseconds(Math.Max(0, row.WaitUntil - table.Now) / 1000.0) }
+            : null;
+
+    // What a thread that became a goroutine had been started with: nobody noted who started it.
+    private static string? ThreadStart(List<FrameSnapshot> stack) =>
+        stack.LastOrDefault(f => !f.Method.StartsWith("System.Threading.Thread.StartCallback(", StringComparison.Ordinal) && !f.Method.StartsWith("System.Threading.Thread+StartHelper.", StringComparison.Ordinal))?.Method;
 
     // A call that nobody announced is only known to be in native code; its stack knows more.
     private static string Reason(GoroutineRow row, IReadOnlyList<FrameSnapshot> frames)
@@ -266,101 +302,5 @@ public static class ProcessReader
         }
 
         return table;
-    }
-
-    /// <summary>Stacks of the threads of one runtime.</summary>
-    private sealed class StackReader
-    {
-        private readonly ClrRuntime _runtime;
-        private readonly SavedRegisters _memory;
-        private readonly SourceLines _lines;
-        private readonly bool _all;
-        private int _failed;
-
-        public StackReader(ClrRuntime runtime, SavedRegisters memory, SourceLines lines, bool all)
-        {
-            _runtime = runtime;
-            _memory = memory;
-            _lines = lines;
-            _all = all;
-            foreach (ClrThread thread in runtime.Threads.Where(t => t.IsAlive))
-            {
-                Threads[thread.OSThreadId] = thread;
-            }
-        }
-
-        public Dictionary<uint, ClrThread> Threads { get; } = [];
-
-        public IEnumerable<string> Problems => _failed == 0 ? [] : [$"{_failed} stacks could not be read to their end: their threads were running"];
-
-        public static bool IsScheduler(ClrModule? module) => Path.GetFileName(module?.Name) == "ILPreempt.Runtime.dll";
-
-        public List<FrameSnapshot> Frames(ClrThread thread)
-        {
-            List<FrameSnapshot> frames = [];
-            try
-            {
-                bool innermost = true;
-                foreach (ClrStackFrame frame in thread.EnumerateStackTrace(includeContext: false).Take(MaxFrames))
-                {
-                    Add(frames, frame.Method, frame.InstructionPointer, innermost);
-                    innermost = false;
-                }
-
-                if (frames.Count == 0)
-                {
-                    WalkFramePointers(thread.OSThreadId, frames);
-                }
-            }
-            catch (Exception e) when (e is not OutOfMemoryException and not IOException and not System.Net.Sockets.SocketException)
-            {
-                _failed++;
-            }
-
-            return frames;
-        }
-
-        // The debugging library gives up on a thread that was in a helper of the runtime (allocating, say). Jitted code and the
-        // runtime both keep a chain of frame pointers; whatever in it is no managed code is passed over.
-        private void WalkFramePointers(uint thread, List<FrameSnapshot> frames)
-        {
-            if (!_memory.TryGetFrame(thread, out ulong instruction, out ulong frame))
-            {
-                return;
-            }
-
-            for (int i = 0; i < MaxFrames; i++)
-            {
-                Add(frames, _runtime.GetMethodByInstructionPointer(instruction), instruction, i == 0);
-                if (!_memory.ReadPointer(frame + sizeof(ulong), out instruction) || !_memory.ReadPointer(frame, out ulong above) || above <= frame)
-                {
-                    return;
-                }
-
-                frame = above;
-            }
-        }
-
-        private void Add(List<FrameSnapshot> frames, ClrMethod? method, ulong instruction, bool innermost)
-        {
-            if (method?.Type is ClrType type && (_all || !IsScheduler(type.Module)))
-            {
-                (string File, int Line)? source = _lines.Find(method, instruction, !innermost);
-                frames.Add(new FrameSnapshot(method.Signature ?? $"{type.Name}.{method.Name}", source?.File, source?.Line ?? 0));
-            }
-        }
-
-        public WaitTarget? WaitsFor(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf, ref int lookups)
-        {
-            try
-            {
-                lookups++;
-                return WaitTargets.Find(thread, frames, goroutineOf);
-            }
-            catch (Exception e) when (e is not OutOfMemoryException and not IOException and not System.Net.Sockets.SocketException)
-            {
-                return null;
-            }
-        }
     }
 }

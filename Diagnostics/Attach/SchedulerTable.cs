@@ -11,7 +11,7 @@ internal struct GoroutineRow
     public int Status, WaitReason;
     public long WaitSince, CreatedAt;
     public int M, Tid, LockDepth, IsForeign;
-    public long PreemptedByCheck, PreemptedBySignal, Turns, CpuBase;
+    public long PreemptedByCheck, PreemptedBySignal, Turns, CpuBase, CreatedBy, WaitUntil;
 }
 
 /// <summary>A row of the processors' table: PRow.</summary>
@@ -65,7 +65,10 @@ internal sealed class SchedulerTable
     public List<ProcessorRow> Processors { get; }
 
     /// <summary>The latest moment that the table tells of, on the process's monotonic clock.</summary>
-    public long Now { get; }
+    public long Now { get; private set; }
+
+    /// <summary>The process is alive: it is later now, if <paramref name="now"/> is of the same clock (containers may have their own).</summary>
+    public void SetNow(long now) => Now = Math.Max(Now, now);
 
     /// <summary>The table at <paramref name="header"/>; null and why if there is none that this tool knows.</summary>
     public static SchedulerTable? Read(IDataReader memory, ulong header, out string? problem)

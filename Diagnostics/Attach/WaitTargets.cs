@@ -3,22 +3,44 @@ using Microsoft.Diagnostics.Runtime;
 namespace ILPreempt.Diagnostics.Attach;
 
 /// <summary>
-/// What a blocked thread waits for, from the objects on its stack: the innermost one whose lock somebody else holds, or the
-/// innermost task. The debugging library tells neither directly.
+/// What a blocked thread waits for. The innermost frames tell which kind of thing that is, the objects on its stack which one: the
+/// innermost of that type, and for a Monitor the innermost that somebody else holds. The debugging library tells neither directly.
 /// </summary>
 internal static class WaitTargets
 {
-    /// <summary>A walk of one stack's roots takes about a millisecond; beyond this many none is made.</summary>
+    /// <summary>A walk of one stack's roots takes up to a millisecond; beyond this many none is made.</summary>
     public const int MaxLookups = 256;
 
     private const int MaxRoots = 200;
+    private const int MaxFrames = 8;
+    private const string Monitor = "";
+    private const string Any = "*";
 
-    /// <summary>Null if it waits for neither, or that can't be told.</summary>
-    public static WaitTarget? Find(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf)
+    // Which frames mean which kind of thing, of which type (or derived from it). The first row that fits counts: a Task waits by means of
+    // an event, a CountdownEvent too, a semaphore by means of a Monitor.
+    private static readonly (string Frame, string Kind, string Type)[] s_kinds =
+    [
+        ("System.Threading.Monitor.Enter", "lock", Monitor),
+        ("System.Threading.Monitor.ReliableEnter", "lock", Monitor),
+        ("System.Threading.Monitor.TryEnter", "lock", Monitor),
+        ("System.Threading.Lock.", "lock", "System.Threading.Lock"),
+        ("System.Threading.ReaderWriterLockSlim.", "lock", "System.Threading.ReaderWriterLockSlim"),
+        ("System.Threading.Tasks.Task", "task", "System.Threading.Tasks.Task"),
+        ("System.Net.Sockets.", "socket", "System.Net.Sockets.SafeSocketHandle"),
+        ("System.Threading.Thread.Join", "thread", "System.Threading.Thread"),
+        ("System.Threading.SemaphoreSlim.", "semaphore", "System.Threading.SemaphoreSlim"),
+        ("System.Threading.Barrier.", "event", "System.Threading.Barrier"),
+        ("System.Threading.CountdownEvent.", "event", "System.Threading.CountdownEvent"),
+        ("System.Threading.ManualResetEventSlim.", "event", "System.Threading.ManualResetEventSlim"),
+        ("System.Threading.WaitHandle.Wait", "event", "System.Threading.WaitHandle"),
+        ("System.Threading.Monitor.Wait", "condition", Any),
+    ];
+
+    /// <summary>Null if it waits for none of these, or that can't be told.</summary>
+    public static WaitTarget? Find(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf, SocketAddresses sockets)
     {
-        bool monitor = Calls(frames, "System.Threading.Monitor.Enter") || Calls(frames, "System.Threading.Monitor.ReliableEnter") || Calls(frames, "System.Threading.Monitor.TryEnter");
-        bool task = !monitor && Calls(frames, "System.Threading.Tasks.Task");
-        if (!monitor && !task)
+        (string frame, string kind, string wanted) = s_kinds.FirstOrDefault(k => frames.Take(MaxFrames).Any(f => f.Method.StartsWith(k.Frame, StringComparison.Ordinal)));
+        if (frame == null)
         {
             return null;
         }
@@ -26,34 +48,44 @@ internal static class WaitTargets
         foreach (ClrStackRoot root in thread.EnumerateStackRoots().Take(MaxRoots))
         {
             ClrObject o = root.Object;
-            if (!o.IsValid || o.Type is not ClrType type)
+            if (!o.IsValid || o.Type is not ClrType type || !(wanted switch { Monitor => true, Any => o.SyncBlock != null, _ => Is(type, wanted) }))
             {
                 continue;
             }
 
-            if (task && IsTask(type))
+            WaitTarget target = new(type.Name ?? "", o.Address, 0, 0) { Kind = kind == "event" && Is(type, "System.Threading.Semaphore") ? "semaphore" : kind == "event" && Is(type, "System.Threading.Mutex") ? "lock" : kind };
+            if (kind == "socket")
             {
-                return new WaitTarget(type.Name ?? "", o.Address, 0, 0);
+                int descriptor = (int)(o.Type.GetFieldByName("handle")?.Read<nint>(o.Address, interior: false) ?? -1);
+                (string Local, string? Remote)? addresses = sockets.Find(descriptor);
+                return target with { Descriptor = descriptor, Local = addresses?.Local, Remote = addresses?.Remote };
             }
 
-            if (monitor && Owner(thread.Runtime, o) is ClrThread owner && owner.Address != thread.Address)
+            if (kind != "lock")
             {
-                return new WaitTarget(type.Name ?? "", o.Address, owner.OSThreadId, goroutineOf(owner.OSThreadId));
+                return target;
+            }
+
+            ClrThread? owner = wanted == Monitor ? Owner(thread.Runtime, o) : wanted == "System.Threading.Lock" ? LockOwner(thread.Runtime, o) : null;
+            if (owner != null && owner.Address != thread.Address)
+            {
+                return target with { OwnerThread = owner.OSThreadId, OwnerGoroutine = goroutineOf(owner.OSThreadId) };
+            }
+
+            if (wanted != Monitor)
+            {
+                return target;
             }
         }
 
         return null;
     }
 
-    // The waiting call is among the innermost frames.
-    private static bool Calls(IReadOnlyList<FrameSnapshot> frames, string start) =>
-        frames.Take(8).Any(f => f.Method.StartsWith(start, StringComparison.Ordinal));
-
-    private static bool IsTask(ClrType type)
+    private static bool Is(ClrType type, string name)
     {
         for (ClrType? t = type; t != null; t = t.BaseType)
         {
-            if (t.Name == "System.Threading.Tasks.Task")
+            if (t.Name == name)
             {
                 return true;
             }
@@ -70,5 +102,11 @@ internal static class WaitTargets
         }
 
         return o.SyncBlock is { IsMonitorHeld: true } block ? runtime.Threads.FirstOrDefault(t => t.Address == block.HoldingThreadAddress) : null;
+    }
+
+    private static ClrThread? LockOwner(ClrRuntime runtime, ClrObject o)
+    {
+        int owner = o.Type?.GetFieldByName("_owningThreadId")?.Read<int>(o.Address, interior: false) ?? 0;
+        return owner == 0 ? null : runtime.Threads.FirstOrDefault(t => t.ManagedThreadId == owner);
     }
 }

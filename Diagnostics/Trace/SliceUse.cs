@@ -1,5 +1,4 @@
 using ILPreempt.Diagnostics.Attach;
-using Microsoft.Diagnostics.Runtime;
 
 namespace ILPreempt.Diagnostics.Trace;
 
@@ -24,17 +23,6 @@ public sealed record SliceUse(string Method, int Slices)
             .ThenBy(use => use.Method, StringComparer.Ordinal)];
     }
 
-    private static List<string> Names(int processId, ulong[] addresses)
-    {
-        try
-        {
-            using DataTarget target = DataTarget.AttachToProcess(processId, suspend: true);
-            using ClrRuntime runtime = ProcessReader.CreateRuntime(target, processId);
-            return [.. addresses.Select(address => address == 0 ? Unknown : runtime.GetMethodByInstructionPointer(address)?.Signature ?? Unknown)];
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or ClrDiagnosticsException or IOException or UnauthorizedAccessException)
-        {
-            throw new AttachException($"cannot attach to process {processId}: {e.Message.TrimEnd('.')}; it must be yours and ptrace must be allowed", e);
-        }
-    }
+    private static IEnumerable<string> Names(int processId, ulong[] addresses) =>
+        ProcessReader.Describe(processId, addresses, isReturnAddress: _ => false).Select(code => code?.Method ?? Unknown);
 }

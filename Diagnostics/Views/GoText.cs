@@ -29,11 +29,7 @@ public static class GoText
             }
 
             WriteFrames(g.Frames, writer);
-            if (g.ParentId != 0)
-            {
-                writer.WriteLine($"created by goroutine {g.ParentId}");
-            }
-
+            WriteOrigin(g, writer);
             writer.WriteLine();
         }
 
@@ -61,6 +57,23 @@ public static class GoText
         return $"goroutine {g.Id} [{what}{minutes}{locked}]:";
     }
 
+    /// <summary>Where it was started, as Go prints it.</summary>
+    internal static void WriteOrigin(GoroutineSnapshot g, TextWriter writer)
+    {
+        if (g.CreatedBy is FrameSnapshot site)
+        {
+            writer.WriteLine($"created by {site.Method} in goroutine {g.ParentId}");
+            if (site.File != null)
+            {
+                writer.WriteLine($"\t{site.File}:{site.Line}");
+            }
+        }
+        else if (g.ParentId != 0)
+        {
+            writer.WriteLine($"created by goroutine {g.ParentId}");
+        }
+    }
+
     internal static void WriteFooter(ProcessSnapshot process, TextWriter writer)
     {
         foreach (string note in process.Notes)
@@ -83,7 +96,7 @@ public static class GoText
         }
     }
 
-    private static string Detail(GoroutineSnapshot g)
+    internal static string Detail(GoroutineSnapshot g)
     {
         List<string> parts = [];
         parts.Add(g.ThreadId == 0 ? "not started" : $"thread {g.ThreadId}, m{g.M}{(g.P >= 0 ? $", p{g.P}" : "")}");
@@ -95,10 +108,26 @@ public static class GoText
         parts.Add($"{g.Turns} turns, stopped {g.PreemptedByCheck} times by a check, {g.PreemptedBySignal} by a signal{(g.IsParkedBySignal ? " (now)" : "")}");
         if (g.WaitsFor is WaitTarget w)
         {
-            string owner = w.OwnerGoroutine != 0 ? $", held by goroutine {w.OwnerGoroutine}" : w.OwnerThread != 0 ? $", held by thread {w.OwnerThread}" : "";
-            parts.Add($"waits for {w.Type} 0x{w.Address:x}{owner}");
+            parts.Add($"waits for {Describe(w)}");
+        }
+
+        if (g.ThreadStart is string start)
+        {
+            parts.Add($"a thread that began with {start}");
         }
 
         return $"[{string.Join("; ", parts)}]";
+    }
+
+    private static string Describe(WaitTarget w)
+    {
+        if (w.Due is TimeSpan due)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"a timer that is due in {due.TotalMilliseconds:F0} ms");
+        }
+
+        string owner = w.OwnerGoroutine != 0 ? $", held by goroutine {w.OwnerGoroutine}" : w.OwnerThread != 0 ? $", held by thread {w.OwnerThread}" : "";
+        string addresses = w.Local == null ? "" : w.Remote == null ? $" {w.Local}" : $" {w.Local} <- {w.Remote}";
+        return w.Descriptor is int fd ? $"socket {fd}{addresses}" : $"{w.Type} 0x{w.Address:x}{owner}";
     }
 }

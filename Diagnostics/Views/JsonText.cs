@@ -35,8 +35,21 @@ public static class JsonText
                 m = g.M,
                 p = g.P,
                 waitsFor = g.WaitsFor is WaitTarget w
-                    ? new { type = w.Type, address = $"0x{w.Address:x}", ownerThread = w.OwnerThread, ownerGoroutine = w.OwnerGoroutine }
+                    ? new
+                    {
+                        type = w.Type,
+                        address = $"0x{w.Address:x}",
+                        ownerThread = w.OwnerThread,
+                        ownerGoroutine = w.OwnerGoroutine,
+                        kind = w.Kind,
+                        dueMs = w.Due?.TotalMilliseconds,
+                        fd = w.Descriptor,
+                        local = w.Local,
+                        remote = w.Remote,
+                    }
                     : null,
+                createdBy = g.CreatedBy is FrameSnapshot site ? Frame(site) : null,
+                threadStart = g.ThreadStart,
                 frames = Frames(g.Frames),
             }),
             threads = process.Threads.Select(t => new { thread = t.ThreadId, managedId = t.ManagedId, frames = Frames(t.Frames) }),
@@ -45,5 +58,7 @@ public static class JsonText
         s_options));
 
     private static IEnumerable<object> Frames(IReadOnlyList<FrameSnapshot> frames) =>
-        frames.Select(f => new { method = f.Method, file = f.File, line = f.File == null ? (int?)null : f.Line });
+        frames.Select(Frame);
+
+    private static object Frame(FrameSnapshot f) => new { method = f.Method, file = f.File, line = f.File == null ? (int?)null : f.Line };
 }

@@ -1,4 +1,5 @@
 using ILPreempt.Runtime;
+using ILPreempt.Runtime.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -18,6 +19,7 @@ internal sealed class SchedulerService(ILogger<SchedulerService> logger) : IHost
             Settings.SliceNs / 1000,
             Settings.StackBytes >> 20,
             Goroutine.Count);
+        StallReport.Told = line => logger.LogWarning("{Stall}", line);
         return Task.CompletedTask;
     }
 

@@ -36,6 +36,8 @@ internal sealed class Setting
         new("deadlock", "What happens when all goroutines are asleep (default report).", "report or exit", text => text is "report" or "exit"),
         new("diagnostics", "Whether tools may look at the process through its socket (default 1).", "0 or 1", text => Settings.TrySwitch(text, out _)),
         new("quit", "What SIGQUIT does: print the goroutines and exit (default), continue, off.", "exit, continue or off", text => Settings.TryQuit(text, out _)),
+        new("traceback", "Which goroutines an unhandled exception prints: none (default), single, all.", "none, single or all", text => Settings.TryTraceback(text, out _)),
+        new("stall", "Report on standard error who runs that long past its slice and cannot be stopped (default 0, off).", Settings.StallWant, text => Settings.TryStall(text, out _)),
         new("cache", "The folder for woven assemblies (default: ~/.cache/ilpreempt).", "a folder", text => text.Length > 0),
     ];
 

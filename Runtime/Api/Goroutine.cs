@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILPreempt.Runtime.Scheduling;
 
 namespace ILPreempt.Runtime;
@@ -12,10 +13,14 @@ public static class Goroutine
     /// <summary>Starts a goroutine (Go: the go statement). It ends with the process at the latest, like a background thread.</summary>
     /// <param name="body">What it runs. An exception that leaves it ends the process, as on any thread.</param>
     /// <exception cref="ArgumentNullException"><paramref name="body"/> is null.</exception>
-    public static void Start(Action body)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static unsafe void Start(Action body)
     {
         ArgumentNullException.ThrowIfNull(body);
-        Scheduler.NewProc(body);
+
+        // Where it was called from, for dumps: two loads, since jitted code keeps frame pointers.
+        byte here;
+        Scheduler.NewProc(body, M.Current is M m ? AsyncPreempt.ReturnAddress(m.Slot, (nuint)(&here)) : 0);
     }
 
     /// <summary>Lets other goroutines run (Go: runtime.Gosched).</summary>

@@ -45,12 +45,12 @@ internal static unsafe class Door
     /// <summary>SIGQUIT prints the goroutines: by the tool, which is there when the host is.</summary>
     private static void PrepareQuit()
     {
-        if (Settings.Quit == QuitMode.Off || !Launch.IsHosted || Environment.ProcessPath is not string dotnet)
+        if (Settings.Quit == QuitMode.Off || Tool.CommandLine("dump") is not string[] line)
         {
             return;
         }
 
-        byte** program = Strings([dotnet, Path.Combine(Launch.HostFolder, "ilpreempt.dll"), "dump", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        byte** program = Tool.Strings(line);
         var onQuit = (delegate* unmanaged<byte**, int, int>)NativeHelper.Export("ilp_on_quit");
         _ = onQuit(program, Settings.Quit == QuitMode.Continue ? 1 : 0);
     }
@@ -225,18 +225,4 @@ internal static unsafe class Door
     }
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text + '\0');
-
-    /// <summary>A list of strings as C has it. Never freed.</summary>
-    private static byte** Strings(List<string> texts)
-    {
-        byte** all = (byte**)NativeMemory.AllocZeroed((nuint)texts.Count + 1, (nuint)sizeof(byte*));
-        for (int i = 0; i < texts.Count; i++)
-        {
-            byte[] bytes = Bytes(texts[i]);
-            all[i] = (byte*)NativeMemory.Alloc((nuint)bytes.Length);
-            bytes.CopyTo(new Span<byte>(all[i], bytes.Length));
-        }
-
-        return all;
-    }
 }

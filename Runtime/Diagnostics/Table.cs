@@ -36,6 +36,12 @@ internal struct GRow
 
     /// <summary>What its thread had used when it started, in ns: the thread's own clock minus this is its CPU time.</summary>
     internal long CpuBase;
+
+    /// <summary>The return address of the call that started it; 0 if a thread became a goroutine.</summary>
+    internal long CreatedBy;
+
+    /// <summary>On Clock: when a sleeping one is due. Left as it was when it wakes.</summary>
+    internal long WaitUntil;
 }
 
 /// <summary>A processor as tools see it. The first word is the state word (P.cs).</summary>

@@ -19,6 +19,7 @@ internal static class RuntimePanic
     {
         BeFirst();
         Libc.WriteError($"ilpreempt: fatal error in the runtime: {what}\n{Scheduling.SchedTrace.Detail()}{Environment.StackTrace}\n");
+        Diagnostics.Traceback.Print();
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
             Libc.Abort();
@@ -34,6 +35,7 @@ internal static class RuntimePanic
     {
         BeFirst();
         Libc.WriteError($"{first}\nfatal error: {error}\n");
+        Diagnostics.Traceback.Print();
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
             Libc.ExitNow(2);

@@ -126,7 +126,7 @@ internal static unsafe partial class Scheduler
         G g = M.Current!.CurG!;
         SchedTimer timer = g.SleepTimer ??= new SchedTimer(static o => GoReady((G)o), g);
         long now = Clock.Now();
-        timer.When = ns > long.MaxValue - now ? long.MaxValue : now + ns;
+        g.Row->WaitUntil = timer.When = ns > long.MaxValue - now ? long.MaxValue : now + ns;
         GoPark(static (g, t) => ArmTimer((SchedTimer)t!), timer, WaitReason.Sleep);
     }
 

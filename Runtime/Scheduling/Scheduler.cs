@@ -76,6 +76,8 @@ internal static unsafe partial class Scheduler
             Recording.StartIfSet();
             SysMon.Start();
             Door.Open();
+            StallReport.StartIfSet();
+            Traceback.PrepareIfSet();
             Volatile.Write(ref s_started, 1);
         }
 
@@ -93,11 +95,12 @@ internal static unsafe partial class Scheduler
     }
 
     /// <summary>Makes a goroutine and puts it on a run queue (Go: newproc). Callable from any thread.</summary>
-    internal static G NewProc(Action entry)
+    internal static G NewProc(Action entry, nuint createdBy = 0)
     {
         EnsureStarted();
         M? m = AcquireM();
         G g = new(Interlocked.Increment(ref s_goid), m?.CurG?.Id ?? 0, entry);
+        g.Row->CreatedBy = (long)createdBy;
         AllGs.Add(g);
         g.CasStatus(GStatus.Idle, GStatus.Runnable);
         Submit(g, next: true);

@@ -215,6 +215,19 @@ internal sealed unsafe class SchedulerEventSource : EventSource
     [Event(15, Keywords = Keywords.Sched | Keywords.Preempt | Keywords.Syscall | Keywords.Lock, Level = EventLevel.Warning)]
     private void EventsLost(long count) => WriteEvent(15, count);
 
+    /// <summary>A line of the stall report (ILPREEMPT_STALL).</summary>
+    [Event(16, Keywords = Keywords.Preempt | Keywords.Lock, Level = EventLevel.Warning)]
+    private void Stall(long time, long goroutine, string what) => WriteText(16, time, goroutine, what);
+
+    /// <summary>Any thread: somebody stalls.</summary>
+    internal static void TellStall(long time, long goroutine, string what)
+    {
+        if (Volatile.Read(ref s_log) is { } log && log.IsEnabled())
+        {
+            log.Stall(time, goroutine, what);
+        }
+    }
+
     private const string Plain = "Only numbers and strings are written.";
 
     // The library's overloads for these go through an array of objects.

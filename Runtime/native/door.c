@@ -64,7 +64,6 @@ static struct ilp_table *s_seen_table;
 static struct places *s_places;         // shared with the child, which so learns how long the fork took
 static pid_t s_children[MAX_SNAPSHOTS];
 static char *const *s_quit_program;
-static char *const *s_quit_environment;
 static int s_quit_goes_on;
 static int s_quit_pipe[2] = { -1, -1 };
 static struct sigaction s_quit_before;
@@ -278,6 +277,39 @@ static void Capture(void)
     s_places->captured = (uint32_t)ilp_captured();
 }
 
+// The innermost return addresses of a thread in managed code, its own first: it waits in the handler while the chain of its frame
+// pointers is read. 0: it is in native code, or on no CPU. For threads other than the door's.
+EXPORT int ilp_stack_of(struct m_slot *m, uintptr_t *addresses, int max)
+{
+#if defined(__x86_64__)
+    enum { FRAME = 10, INSTRUCTION = 16 };
+#else
+    enum { FRAME = 29, INSTRUCTION = 32 };
+#endif
+    int count = 0;
+    struct timespec pause = { 0, 20000 };
+    int64_t until = Now() + CAPTURE_NS;
+    ilp_capture_begin();
+    int asked = ilp_capture(m);
+    while (ilp_captured() < asked && Now() < until) {
+        nanosleep(&pause, NULL);
+    }
+    if (asked != 0 && ilp_captured() == asked) {
+        uintptr_t frame = m->registers[FRAME];
+        addresses[count++] = m->registers[INSTRUCTION];
+        while (count < max && frame % sizeof frame == 0 && frame >= m->stack_low && frame < m->stack_high - 2 * sizeof frame) {
+            const uintptr_t *link = (const uintptr_t *)frame;
+            addresses[count++] = link[1];
+            if (link[0] <= frame) {
+                break;
+            }
+            frame = link[0];
+        }
+    }
+    ilp_capture_end();
+    return count;
+}
+
 // No exit signal: the program's own handling of its children never sees this one.
 static pid_t Fork(void)
 {
@@ -340,6 +372,28 @@ static void Snapshot(int connection)
 // ---------------------------------------------------------------------------------------------------------------------
 // SIGQUIT: the program's goroutines on standard error, then what would have happened without us.
 
+// Of the program's environment only what the tool needs to start: the rest may be meant for .NET, and steer it. Read once: the program
+// may change it.
+static char *const *ToolEnvironment(void)
+{
+    static const char *const names[] = { "PATH", "HOME", "TMPDIR", "DOTNET_ROOT", "LANG" };
+    static char *variables[sizeof names / sizeof *names + 1];
+    static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+    static int count = -1;
+    pthread_mutex_lock(&once);
+    if (count < 0) {
+        count = 0;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            const char *value = getenv(names[i]);
+            if (value != NULL && asprintf(&variables[count], "%s=%s", names[i], value) >= 0) {
+                count++;
+            }
+        }
+    }
+    pthread_mutex_unlock(&once);
+    return variables;
+}
+
 static void OnQuit(int signal)
 {
     int error = errno;
@@ -350,15 +404,17 @@ static void OnQuit(int signal)
     errno = error;
 }
 
-static pid_t RunQuitProgram(void)
+// Runs a program that is no child as the program knows them, with standard output at `output`.
+static pid_t RunProgram(char *const *program, int output)
 {
+    char *const *environment = ToolEnvironment();
     pid_t child = Fork();
     if (child != 0) {
         return child;
     }
     sigset_t none;
     sigemptyset(&none);
-    dup2(2, 1);
+    dup2(output, 1);
     syscall(SYS_close_range, 3, ~0U, 0);
     for (int signal = 1; signal < 32; signal++) {
         struct sigaction standard;
@@ -366,8 +422,51 @@ static pid_t RunQuitProgram(void)
         sigaction(signal, &standard, NULL);
     }
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(s_quit_program[0], s_quit_program, s_quit_environment);
+    execve(program[0], program, environment);
     _exit(127);
+}
+
+// Waits for its end until `deadline`, then ends it.
+static void AwaitProgram(pid_t child, int64_t deadline)
+{
+    struct timespec pause = { 0, 5000000 };
+    while (waitpid(child, NULL, WNOHANG | __WALL) == 0) {
+        if (Now() > deadline) {
+            kill(child, SIGKILL);
+            waitpid(child, NULL, __WALL);
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+// Runs `program`, at most so long. What it prints goes into `text`, or to standard error if that is NULL. Returns the number of bytes,
+// or -errno. The caller waits, so it is none of the threads that the program needs.
+EXPORT int ilp_run_tool(char *const *program, char *text, int size, int seconds)
+{
+    int ends[2] = { -1, -1 }, have = 0;
+    int64_t deadline = Now() + seconds * 1000000000LL;
+    if (text != NULL && pipe2(ends, O_CLOEXEC) != 0) {
+        return -errno;
+    }
+    pid_t child = RunProgram(program, text != NULL ? ends[1] : 2);
+    int error = child < 0 ? errno : 0;
+    close(ends[1]);
+    while (child > 0 && text != NULL && have < size && Now() < deadline) {
+        struct pollfd readable = { ends[0], POLLIN, 0 };
+        if (poll(&readable, 1, 50) > 0) {
+            ssize_t n = read(ends[0], text + have, (size_t)(size - have));
+            if (n == 0 || (n < 0 && errno != EINTR)) {
+                break;
+            }
+            have += n > 0 ? (int)n : 0;
+        }
+    }
+    close(ends[0]);
+    if (child > 0) {
+        AwaitProgram(child, deadline);
+    }
+    return child > 0 ? have : -error;
 }
 
 static void RemoveDoor(void)
@@ -483,7 +582,7 @@ static void *RunDoor(void *argument)
         }
         char byte;
         if ((polled[1].revents & POLLIN) && read(s_quit_pipe[0], &byte, 1) == 1 && quit_program == 0) {
-            quit_program = RunQuitProgram();
+            quit_program = RunProgram(s_quit_program, 2);
             quit_deadline = Now() + QUIT_SECONDS * 1000000000LL;
         }
         if (quit_program != 0 && (quit_program < 0 || waitpid(quit_program, NULL, WNOHANG | __WALL) != 0 || Now() > quit_deadline)) {
@@ -534,21 +633,6 @@ EXPORT int ilp_open_door(const char *path, struct ilp_table *table, command_hand
     return StartThread();
 }
 
-// Of the program's environment only what the tool needs to start: the rest may be meant for .NET, and steer it.
-static char *const *QuitEnvironment(void)
-{
-    static const char *const names[] = { "PATH", "HOME", "TMPDIR", "DOTNET_ROOT", "LANG" };
-    static char *variables[sizeof names / sizeof *names + 1];
-    int count = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && asprintf(&variables[count], "%s=%s", names[i], value) >= 0) {
-            count++;
-        }
-    }
-    return variables;
-}
-
 // From now on SIGQUIT runs `program` first. The strings live as long as the process. To be called before the door opens.
 EXPORT int ilp_on_quit(char *const *program, int goes_on)
 {
@@ -557,7 +641,7 @@ EXPORT int ilp_on_quit(char *const *program, int goes_on)
     ours.sa_handler = OnQuit;
     ours.sa_flags = SA_RESTART;
     s_quit_program = program;
-    s_quit_environment = QuitEnvironment();
+    ToolEnvironment();
     s_quit_goes_on = goes_on;
     if (sigaction(SIGQUIT, NULL, &s_quit_before) != 0 || pipe2(s_quit_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -errno;

@@ -337,9 +337,11 @@ enum { CAPTURE_NONE, CAPTURE_LOOKING, CAPTURE_ASKED, CAPTURE_SAVED };
 
 static _Atomic uint32_t s_capturing; // a futex word: 1 while a capture is open
 static _Atomic int32_t s_captured;
+static pthread_mutex_t s_capture_lock = PTHREAD_MUTEX_INITIALIZER; // one capture at a time; the handler never takes it
 
 void ilp_capture_begin(void)
 {
+    pthread_mutex_lock(&s_capture_lock);
     atomic_store(&s_captured, 0);
     atomic_store(&s_capturing, 1);
 }
@@ -353,6 +355,7 @@ void ilp_capture_end(void)
 {
     atomic_store(&s_capturing, 0);
     syscall(SYS_futex, &s_capturing, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    pthread_mutex_unlock(&s_capture_lock);
 }
 
 // A thread that a signal has parked has saved its registers; one in native code does not need to.

@@ -34,6 +34,7 @@ internal sealed record Sample(string App, params string[] Arguments)
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",
         ["Scenarios"] = "driven by Runtime.Tests",
+        ["Stalls"] = "driven by Diagnostics.Tests",
         ["EveryState"] = "driven by Diagnostics.Tests and Host.Tests",
     };
 
