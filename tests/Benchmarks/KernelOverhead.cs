@@ -22,8 +22,8 @@ internal static class KernelOverhead
     public static Subject Subject() => new(
         "kernels",
         [
-            new Row("kernels/mean", "time of woven code, one goroutine; plain = 1: geometric mean of all kernels", "x"),
-            new Row("kernels/worst", "the same: worst kernel", "x"),
+            new Row("kernels/mean", "time of woven kernels, plain = 1: geometric mean", "x"),
+            new Row("kernels/worst", "time of woven kernels, plain = 1: worst", "x"),
             .. Kernels.Kernels.All.Keys.Select(n => new Row($"kernels/{n}", n, "x") { PlotOnly = true }),
         ],
         (column, quick) => column == Column.Dotnet

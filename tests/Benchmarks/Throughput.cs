@@ -42,7 +42,7 @@ internal static class Throughput
             }) { Rounds = 5 };
         }
 
-        Row[] rows = [new Row("requests/rate", "requests to a web server, 32 connections", "1/s", MoreIsBetter: true), new Row("requests/perCpu", "the same per second of its CPU", "1/s", MoreIsBetter: true)];
+        Row[] rows = [new Row("requests/rate", "requests to a web server, 32 connections", "1/s", MoreIsBetter: true), new Row("requests/perCpu", "requests to a web server per second of its CPU", "1/s", MoreIsBetter: true)];
         yield return new Subject("requests", rows, (column, quick) =>
         {
             List<double> perCpuSecond = [];

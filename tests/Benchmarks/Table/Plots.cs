@@ -62,7 +62,8 @@ internal static class Plots
                     "Time of woven kernels, plain is 1",
                     "woven / plain, one goroutine",
                     [.. kernels.Select(r => r.Row.Text)],
-                    [new Series("woven / plain", s_columns[0].Color, [.. kernels.Select(r => r.Of(Column.ILPreempt)!.Value.Median)])]));
+                    [new Series("woven / plain", s_columns[0].Color, [.. kernels.Select(r => r.Of(Column.ILPreempt)!.Value.Median)])],
+                    tenths: true));
             }
         }
 

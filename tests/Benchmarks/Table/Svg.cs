@@ -8,17 +8,17 @@ namespace ILPreempt.Benchmarks.Table;
 internal sealed record Series(string Name, string Color, IReadOnlyList<double> Values, bool Dashed = false);
 
 /// <summary>
-/// Two kinds of charts as SVG text, both with a logarithmic axis. ScottPlot was tried first: it draws text with the fonts it finds, and on a machine
+/// Two kinds of charts as SVG text. ScottPlot was tried first: it draws text with the fonts it finds, and on a machine
 /// without any, which the SDK's image is, its charts have no words.
 /// </summary>
 internal static class Svg
 {
-    private const int Width = 760;
+    private const int Width = 860;
 
     /// <summary>Values over categories; the vertical axis is logarithmic.</summary>
     public static string Lines(string title, string across, string up, string[] categories, IReadOnlyList<Series> series)
     {
-        const int Height = 420, Left = 70, Right = 200, Top = 44, Bottom = 54;
+        const int Height = 420, Left = 70, Right = 220, Top = 44, Bottom = 54;
         (double low, double high) = Decades(series);
         double Y(double v) => Height - Bottom - ((Math.Log10(v) - low) / (high - low) * (Height - Top - Bottom));
         double X(int i) => Left + ((i + 0.5) * (Width - Left - Right) / categories.Length);
@@ -59,19 +59,20 @@ internal static class Svg
         return svg.Append("</svg>\n").ToString();
     }
 
-    /// <summary>One row per name with a dot for each series, along a logarithmic axis; a heavy line at 1.</summary>
-    public static string Dots(string title, string along, IReadOnlyList<string> names, IReadOnlyList<Series> series)
+    /// <summary>One row per name with a dot for each series, along a logarithmic axis or one that counts tenths; a heavy line at 1.</summary>
+    public static string Dots(string title, string along, IReadOnlyList<string> names, IReadOnlyList<Series> series, bool tenths = false)
     {
-        const int Step = 18, Left = 380, Right = 24, Top = 64;
+        const int Step = 18, Left = 430, Right = 24, Top = 64;
         int height = Top + (names.Count * Step) + 48;
-        (double low, double high) = Decades(series);
-        double X(double v) => Left + ((Math.Log10(v) - low) / (high - low) * (Width - Left - Right));
+        (double low, double high) = tenths ? Tenths(series) : Decades(series);
+        double X(double v) => Left + (((tenths ? v * 10 : Math.Log10(v)) - low) / (high - low) * (Width - Left - Right));
         StringBuilder svg = Begin(height, title);
         int bottom = Top + (names.Count * Step);
         for (double d = low; d <= high; d++)
         {
-            Line(svg, X(Math.Pow(10, d)), Top, X(Math.Pow(10, d)), bottom, d == 0 ? "#555" : "#ddd");
-            Text(svg, X(Math.Pow(10, d)), bottom + 16, Tick(d), "middle");
+            double value = tenths ? d / 10 : Math.Pow(10, d);
+            Line(svg, X(value), Top, X(value), bottom, value == 1 ? "#555" : "#ddd");
+            Text(svg, X(value), bottom + 16, tenths ? value.ToString("F1", CultureInfo.InvariantCulture) : Tick(d), "middle");
         }
 
         Text(svg, (Left + Width - Right) / 2.0, bottom + 38, along, "middle");
@@ -87,7 +88,7 @@ internal static class Svg
         {
             double y = Top + ((i + 0.5) * Step);
             Line(svg, Left, y, Width - Right, y, "#f2f2f2");
-            Text(svg, Left - 8, y + 4, names[i].Length > 62 ? names[i][..60] + "..." : names[i], "end", 11);
+            Text(svg, Left - 8, y + 4, names[i].Length > 72 ? names[i][..70] + "..." : names[i], "end", 11);
             foreach (Series s in series)
             {
                 if (s.Values[i] > 0)
@@ -106,6 +107,12 @@ internal static class Svg
         double low = Math.Floor(Math.Log10(all.Min()));
         double high = Math.Ceiling(Math.Log10(all.Max()));
         return (low, Math.Max(high, low + 1));
+    }
+
+    private static (double Low, double High) Tenths(IEnumerable<Series> series)
+    {
+        double[] all = [.. series.SelectMany(s => s.Values).Where(v => v > 0), 1];
+        return (Math.Floor((all.Min() * 10) - 0.5), Math.Ceiling((all.Max() * 10) + 0.5));
     }
 
     private static string Tick(double decade) => Math.Pow(10, decade).ToString(decade < 0 ? "F" + (-decade).ToString(CultureInfo.InvariantCulture) : "N0", CultureInfo.InvariantCulture);
