@@ -26,7 +26,7 @@ internal static class SignalCost
             new Row("signals/pause63", "collection pause, 63 threads stopped by a signal", "us"),
             new Row("signals/slowdown", "time of work that a signal stops each slice; undisturbed = 1", "x"),
         ],
-        (column, quick) => Programs.Inside(column, quick ? ["signals", "--rows", "--quick"] : ["signals", "--rows"])) { Rounds = 3 };
+        (column, quick) => Programs.Inside(column, quick ? ["signals", "--rows", "--quick"] : ["signals", "--rows"])) { Rounds = 2 };
 
     public static int Run(string[] args)
     {

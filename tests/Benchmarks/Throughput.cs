@@ -39,7 +39,7 @@ internal static class Throughput
                 string arguments = quick ? kind + " quick" : kind;
                 string? output = Programs.Output(column, "Load", arguments, arguments, arguments);
                 return output is null ? null : column == Column.Go ? Answer.Parse(output) : Answer.Of("rate", double.Parse(output.Split('\n')[0], CultureInfo.InvariantCulture));
-            }) { Rounds = 5 };
+            }) { Rounds = 3 };
         }
 
         Row[] rows = [new Row("requests/rate", "requests to a web server, 32 connections", "1/s", MoreIsBetter: true), new Row("requests/perCpu", "requests to a web server per second of its CPU", "1/s", MoreIsBetter: true)];

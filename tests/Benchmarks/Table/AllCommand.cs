@@ -50,7 +50,7 @@ internal static class AllCommand
 
     private static List<Result> Collect(Subject[] subjects, bool quick)
     {
-        TimeSpan deadline = quick ? TimeSpan.FromMinutes(3.5) : TimeSpan.FromMinutes(22);
+        TimeSpan deadline = quick ? TimeSpan.FromMinutes(3) : TimeSpan.FromMinutes(20);
         Stopwatch clock = Stopwatch.StartNew();
         List<Result> all = [];
         _ = GoPrograms.Program;

@@ -6,7 +6,7 @@ namespace ILPreempt.Benchmarks.Table;
 /// <summary>Runs the programs that answer: TestApps, the Go program, and this one by one of its other commands.</summary>
 internal static class Programs
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(60);
 
     /// <summary>One run of a program of TestApps or of its Go twin.</summary>
     /// <param name="column">Which.</param>
@@ -50,7 +50,7 @@ internal static class Programs
             return null;
         }
 
-        ChildResult result = ChildProcess.Run(Repo.Dotnet, [typeof(Programs).Assembly.Location, .. arguments], new ChildOptions { Timeout = TimeSpan.FromMinutes(5) });
+        ChildResult result = ChildProcess.Run(Repo.Dotnet, [typeof(Programs).Assembly.Location, .. arguments], new ChildOptions { Timeout = TimeSpan.FromMinutes(3) });
         return result.ExitCode == 0 ? Answer.Parse(result.StdOut) : throw new InvalidOperationException($"{string.Join(' ', arguments)}: {result}");
     }
 }

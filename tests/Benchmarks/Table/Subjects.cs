@@ -13,12 +13,12 @@ internal static class Subjects
     public static IEnumerable<Subject> All() =>
     [
         Ask("create-task", "create tasks N", "create tasks N", "create N", 1_000_000, 100_000, new Row("ns", "Task.Run of nothing: create, run, end (Go: go)", "ns")),
-        Ask("create-goroutine", "create goroutines N", "create tasks N", "create N", 1_000_000, 100_000, new Row("ns", "goroutine of nothing: create, run, end (dotnet: Task.Run)", "ns")),
-        Ask("create-thread", "create threads N", "create threads N", null, 5_000, 1_000, new Row("ns", "Thread of nothing: create, start, run, end", "ns")),
+        Ask("create-goroutine", "create goroutines N", "create tasks N", "create N", 300_000, 50_000, new Row("ns", "goroutine of nothing: create, run, end (dotnet: Task.Run)", "ns")),
+        Ask("create-thread", "create threads N", "create threads N", null, 2_000, 500, new Row("ns", "Thread of nothing: create, start, run, end", "ns")),
         One("yield", "yield goroutines N", "yield threads N", "yield N", 100_000, 10_000, new Row("ns", "yield, two goroutines on one P (dotnet: Thread.Yield)", "ns")),
         One("yield-task", "yield tasks N", "yield tasks N", "yield N", 1_000_000, 100_000, new Row("ns", "await Task.Yield, two tasks on one processor (Go: Gosched)", "ns")),
-        Ask("pingpong", "pingpong goroutines N", "pingpong threads N", "pingpong N", 50_000, 5_000, new Row("ns", "ping-pong round trip, goroutines, park and ready (dotnet: threads)", "ns")),
-        Ask("pingpong-thread", "pingpong threads N", "pingpong threads N", "pingpong N", 50_000, 5_000, new Row("ns", "ping-pong round trip, threads, SemaphoreSlim (Go: channels)", "ns")),
+        Ask("pingpong", "pingpong goroutines N", "pingpong threads N", "pingpong N", 20_000, 5_000, new Row("ns", "ping-pong round trip, goroutines, park and ready (dotnet: threads)", "ns")),
+        Ask("pingpong-thread", "pingpong threads N", "pingpong threads N", "pingpong N", 20_000, 5_000, new Row("ns", "ping-pong round trip, threads, SemaphoreSlim (Go: channels)", "ns")),
         Ask("pingpong-task", "pingpong tasks N", "pingpong tasks N", "pingpong N", 200_000, 20_000, new Row("ns", "ping-pong round trip, tasks, Channel (Go: channels)", "ns")),
         Ask("parked-task", "parked tasks N", "parked tasks N", "parked N", 100_000, 100_000, new Row("kB", "memory of each of 100,000 waiting tasks (Go: goroutines)", "kB")) with { Rounds = 5 },
         // Every started goroutine holds a thread, so this has no figure of ours; the next row has what is possible.
@@ -28,7 +28,7 @@ internal static class Subjects
             new Row("ms", "a million goroutines created and ended (dotnet: tasks)", "ms"), new Row("peakMB", "a million goroutines: peak memory", "MB")) with { Rounds = 5 },
         .. Preemption(),
         .. Wakeups(),
-        Ask("fairness", "fairness goroutines 8 N", "fairness threads 8 N", "fairness 8 N", 2_000, 1_000, new Row("spread", "largest / smallest share of the CPU among 8 hogs", "x")) with { Rounds = 5 },
+        Ask("fairness", "fairness goroutines 8 N", "fairness threads 8 N", "fairness 8 N", 2_000, 600, new Row("spread", "largest / smallest share of the CPU among 8 hogs", "x")) with { Rounds = 3 },
         KernelOverhead.Subject(),
         .. s_slices.Select(Slices),
         .. s_requests.Select(Starvation.Subject),
@@ -37,7 +37,7 @@ internal static class Subjects
         StartupTime.Subject(),
         WeavingSpeed.Subject(),
         .. s_paused.Select(n => Ask($"gc-{n}", $"gcpause goroutines {n} N", $"gcpause threads {n} N", $"gcpause {n} N", 50, 10,
-            new Row("us", n == 0 ? "collection pause alone (generation 0; Go: runtime.GC)" : $"collection pause beside {Hogs(n)}", "us")) with { Rounds = 5 }),
+            new Row("us", n == 0 ? "collection pause alone (generation 0; Go: runtime.GC)" : $"collection pause beside {Hogs(n)}", "us")) with { Rounds = 3 }),
         SignalCost.Subject(),
         TracingCost.Subject(),
     ];
@@ -68,12 +68,12 @@ internal static class Subjects
     {
         foreach (string by in new[] { "check", "signal" })
         {
-            yield return One($"preempt-{by}", $"preempt {by} N", null, "preempt N", 4_000, 1_500,
+            yield return One($"preempt-{by}", $"preempt {by} N", null, "preempt N", 3_000, 1_000,
             [
                 new Row("p50", $"slice end to switch by {by}, median", "us"),
                 new Row("p99", $"slice end to switch by {by}, 99th percentile", "us"),
                 new Row("max", $"slice end to switch by {by}, largest", "us"),
-            ]) with { Rounds = 5 };
+            ]) with { Rounds = 3 };
         }
     }
 
@@ -81,24 +81,24 @@ internal static class Subjects
     {
         foreach (int hogs in new[] { 1, 4, 16, 64 })
         {
-            yield return Ask($"wakeup-{hogs}", $"wakeup goroutines {hogs} N", $"wakeup threads {hogs} N", $"wakeup {hogs} N", 2_000, 800,
+            yield return Ask($"wakeup-{hogs}", $"wakeup goroutines {hogs} N", $"wakeup threads {hogs} N", $"wakeup {hogs} N", 1_500, 600,
             [
                 new Row("p50", $"sleeper of 1 ms beside {Hogs(hogs)} wakes late by, median", "ms"),
                 new Row("p99", $"sleeper of 1 ms beside {Hogs(hogs)} wakes late by, 99th percentile", "ms"),
-            ]) with { Rounds = 5 };
+            ]) with { Rounds = 3 };
         }
 
-        yield return Ask("wakeup-task", "wakeup tasks 16 N", "wakeup tasks 16 N", "wakeup 16 N", 2_000, 800,
+        yield return Ask("wakeup-task", "wakeup tasks 16 N", "wakeup tasks 16 N", "wakeup 16 N", 1_500, 600,
         [
             new Row("p50", "Task.Delay(1) beside 16 Task.Run hogs, late by, median", "ms"),
             new Row("p99", "Task.Delay(1) beside 16 Task.Run hogs, late by, 99th percentile", "ms"),
-        ]) with { Rounds = 5 };
+        ]) with { Rounds = 3 };
     }
 
     // Go's slice is fixed, the kernel's is its own affair: both appear as they are in each of the three rows.
     private static Subject Slices(string slice) => Ask(
         $"slice-{slice}", "work goroutines 4 N", "work threads 4 N", "work 4 N", 1_000, 500, processors: 0, ["--slice", slice],
-        [new Row("rate", $"work of 4 hogs, ILPreempt with slices of {slice}", "million steps/s", MoreIsBetter: true)]) with { Rounds = 5 };
+        [new Row("rate", $"work of 4 hogs, ILPreempt with slices of {slice}", "million steps/s", MoreIsBetter: true)]) with { Rounds = 3 };
 
     // Plain .NET with 500 bodies ends by HttpClient's timeout after 100 s: it gets less than that, and the reader is told.
     private static Subject SyncOverAsync()
@@ -107,7 +107,7 @@ internal static class Subjects
 
         static Answer? Run(Column column, bool quick)
         {
-            TimeSpan limit = TimeSpan.FromSeconds(quick ? 10 : 25);
+            TimeSpan limit = TimeSpan.FromSeconds(quick ? 5 : 15);
             try
             {
                 string? output = Programs.Output(column, "Load", "soa 500", "soa 500", "soa 500", timeout: limit);
