@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.Weaver;
 using ILPreempt.Weaver.Resolving;
 
@@ -16,6 +18,18 @@ namespace ILPreempt.Benchmarks;
 /// </remarks>
 internal static class KernelOverhead
 {
+    /// <summary>Rows of the table. Plain is 1, by turns in one process.</summary>
+    public static Subject Subject() => new(
+        "kernels",
+        [
+            new Row("kernels/mean", "time of woven kernels, plain = 1: geometric mean", "x"),
+            new Row("kernels/worst", "time of woven kernels, plain = 1: worst", "x"),
+            .. Kernels.Kernels.All.Keys.Select(n => new Row($"kernels/{n}", n, "x") { PlotOnly = true }),
+        ],
+        (column, quick) => column == Column.Dotnet
+            ? new Answer(new Dictionary<string, double> { ["mean"] = 1, ["worst"] = 1 })
+            : Programs.Inside(column, quick ? ["kernels", "--rows", "--quick"] : ["kernels", "--rows"])) { Rounds = 1 };
+
     public static int Run(string[] args)
     {
         bool quick = args.Contains("--quick");
@@ -34,7 +48,7 @@ internal static class KernelOverhead
             };
             WeaveReport report = new AssemblyWeaver(options, references).WeaveFile(original, woven);
             Console.WriteLine($"{report.LoopChecks} loop checks, {report.StripMinedLoopChecks} in counted loops, {report.PrologueChecks} in prologues");
-            Measure(Load(original, "plain"), Load(woven, "woven"), Load(original, "again"), only, quick ? 15 : 41);
+            Measure(Load(original, "plain"), Load(woven, "woven"), Load(original, "again"), only, quick ? 15 : 41, args.Contains("--rows"), quick ? 1 : 5);
         }
         finally
         {
@@ -52,7 +66,7 @@ internal static class KernelOverhead
     }
 
     private static void Measure(
-        Dictionary<string, Func<double>> plain, Dictionary<string, Func<double>> woven, Dictionary<string, Func<double>> again, HashSet<string> only, int rounds)
+        Dictionary<string, Func<double>> plain, Dictionary<string, Func<double>> woven, Dictionary<string, Func<double>> again, HashSet<string> only, int rounds, bool rows, int warmUps)
     {
         Console.WriteLine($"{"kernel",-18}{"plain ms",10}{"woven ms",10}{"ratio",8}{"noise",8}");
         double logSum = 0;
@@ -66,7 +80,7 @@ internal static class KernelOverhead
             }
 
             Func<double>[] variants = [run, woven[name], again[name]];
-            WarmUp(variants, name);
+            WarmUp(variants, name, warmUps);
             double[][] times = [new double[rounds], new double[rounds], new double[rounds]];
             for (int round = 0; round < rounds; round++)
             {
@@ -80,19 +94,29 @@ internal static class KernelOverhead
             double ratio = Median([.. times[1].Zip(times[0], (w, p) => w / p)]);
             double noise = Median([.. times[2].Zip(times[0], (a, p) => a / p)]);
             Console.WriteLine($"{name,-18}{Median(times[0]),10:F3}{Median(times[1]),10:F3}{ratio,8:F3}{noise,8:F3}");
+            if (rows)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {ratio:F4}"));
+            }
+
             logSum += Math.Log(ratio);
             worst = Math.Max(worst, ratio);
             count++;
+        }
+
+        if (rows)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"mean {Math.Exp(logSum / count):F4}\nworst {worst:F4}"));
         }
 
         Console.WriteLine($"geometric mean {Math.Exp(logSum / count):F3}, worst {worst:F3}, {count} kernels");
     }
 
     // Tier 1 needs 30 calls and a quiet 100 ms; a loop's own replacement needs less. Twice, since callees follow callers.
-    private static void WarmUp(Func<double>[] variants, string name)
+    private static void WarmUp(Func<double>[] variants, string name, int passes)
     {
         double expected = variants[0]();
-        for (int pass = 0; pass < 5; pass++)
+        for (int pass = 0; pass < passes; pass++)
         {
             foreach (Func<double> variant in variants)
             {

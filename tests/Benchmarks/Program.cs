@@ -1,7 +1,13 @@
 using ILPreempt.Benchmarks;
+using ILPreempt.Benchmarks.Micro;
+using ILPreempt.Benchmarks.Table;
 
 switch (args)
 {
+    case ["all", .. string[] rest]:
+        return AllCommand.Run(rest);
+    case ["micro", .. string[] rest]:
+        return MicroCommand.Run(rest);
     case ["kernels", .. string[] rest]:
         return KernelOverhead.Run(rest);
     case ["starvation", .. string[] rest]:
@@ -22,7 +28,9 @@ switch (args)
         return Throughput.Run(rest);
     default:
         Console.Error.WriteLine("""
-            Usage: ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
+            Usage: ILPreempt.Benchmarks all [--quick] [--only NAME...] [--no-go] [--output FOLDER]
+                   ILPreempt.Benchmarks micro [BenchmarkDotNet's options]
+                   ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [slowdown] [--quick]
                    ILPreempt.Benchmarks tracing [--quick]

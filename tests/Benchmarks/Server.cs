@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.TestUtils;
 
 namespace ILPreempt.Benchmarks;
@@ -32,10 +33,26 @@ internal sealed class Server : IDisposable
         }
     }
 
+    /// <summary>HogServer, or its Go twin; null where that is not there.</summary>
+    public static Server? Start(Column column)
+    {
+        if (column == Column.Go)
+        {
+            return GoPrograms.Program is string program ? Start(program, ["server"]) : null;
+        }
+
+        return Start(hosted: column == Column.ILPreempt);
+    }
+
     public static Server Start(bool hosted)
     {
         string app = Repo.TestApp("HogServer");
-        ProcessStartInfo info = new(hosted ? Repo.IlPreempt : Repo.Dotnet, hosted ? ["run", app] : [app]) { RedirectStandardOutput = true };
+        return Start(hosted ? Repo.IlPreempt : Repo.Dotnet, hosted ? ["run", app] : [app]);
+    }
+
+    private static Server Start(string command, string[] arguments)
+    {
+        ProcessStartInfo info = new(command, arguments) { RedirectStandardOutput = true };
         Process process = Process.Start(info)!;
         while (process.StandardOutput.ReadLine() is { } line)
         {
@@ -45,7 +62,7 @@ internal sealed class Server : IDisposable
             }
         }
 
-        throw new InvalidOperationException($"{app} did not start.");
+        throw new InvalidOperationException($"{command} {string.Join(' ', arguments)} did not start.");
     }
 
     /// <summary>Rounds of /hog that one core does in a second.</summary>

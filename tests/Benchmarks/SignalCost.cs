@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.Runtime;
 using ILPreempt.Runtime.Scheduling;
 
@@ -15,9 +17,21 @@ internal static class SignalCost
     private static volatile bool s_stop;
     private static long s_work;
 
+    /// <summary>Rows of the table; plain .NET's and Go's figures for threads that run are in the rows before.</summary>
+    public static Subject Subject() => new(
+        "signals",
+        [
+            new Row("signals/pause0", "collection pause, no thread stopped by a signal", "us"),
+            new Row("signals/pause8", "collection pause, 8 threads stopped by a signal", "us"),
+            new Row("signals/pause63", "collection pause, 63 threads stopped by a signal", "us"),
+            new Row("signals/slowdown", "time of work that a signal stops each slice; undisturbed = 1", "x"),
+        ],
+        (column, quick) => Programs.Inside(column, quick ? ["signals", "--rows", "--quick"] : ["signals", "--rows"])) { Rounds = 2 };
+
     public static int Run(string[] args)
     {
         bool quick = args.Contains("--quick");
+        bool rows = args.Contains("--rows");
         Goroutine.MaxProcs(1);
         WarmUp();
         if (AsyncPreempt.Reason is string reason)
@@ -28,10 +42,10 @@ internal static class SignalCost
 
         if (!args.Contains("slowdown"))
         {
-            Pauses(quick ? [0, 1, 8] : [0, 1, 2, 4, 8, 16, 32, 63], quick ? 20 : 100);
+            Pauses(rows ? [0, 8, 63] : quick ? [0, 1, 8] : [0, 1, 2, 4, 8, 16, 32, 63], quick ? 20 : 100, rows);
         }
 
-        Slowdown(quick ? 5 : 41);
+        Slowdown(quick ? 5 : rows ? 15 : 41, rows);
         return 0;
     }
 
@@ -50,7 +64,7 @@ internal static class SignalCost
         done.Wait();
     }
 
-    private static void Pauses(int[] parked, int rounds)
+    private static void Pauses(int[] parked, int rounds, bool rows)
     {
         Console.WriteLine($"{"parked threads",-16}{"pause us, median",18}{"90 %",8}");
         foreach (int n in parked)
@@ -84,6 +98,10 @@ internal static class SignalCost
             ended.Wait();
             Array.Sort(pauses);
             Console.WriteLine($"{n,-16}{pauses[rounds / 2],18:F0}{pauses[rounds * 9 / 10],8:F0}");
+            if (rows)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"pause{n} {pauses[rounds / 2]:F1}"));
+            }
         }
     }
 
@@ -94,7 +112,7 @@ internal static class SignalCost
         return count;
     }
 
-    private static void Slowdown(int rounds)
+    private static void Slowdown(int rounds, bool rows)
     {
         double[] alone = new double[rounds], beside = new double[rounds];
         long signals = 0;
@@ -126,6 +144,11 @@ internal static class SignalCost
         double[] ratios = [.. beside.Zip(alone, (b, a) => b / a)];
         Array.Sort(ratios);
         Array.Sort(alone);
+        if (rows)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"slowdown {ratios[rounds / 2]:F4}"));
+        }
+
         Console.WriteLine($"\nwork alone {alone[rounds / 2]:F1} ms; stopped by {signals / stopped.TotalSeconds:F0} signals a second it takes {ratios[rounds / 2]:F3} times as long ({ratios[0]:F3} to {ratios[^1]:F3} over {rounds} pairs)");
     }
 

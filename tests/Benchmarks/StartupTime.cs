@@ -1,3 +1,4 @@
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.TestUtils;
 
 namespace ILPreempt.Benchmarks;
@@ -8,6 +9,36 @@ namespace ILPreempt.Benchmarks;
 /// </summary>
 internal static class StartupTime
 {
+    /// <summary>Rows of the table. Under plain dotnet and Go there is nothing to warm up: both rows have the same figure there.</summary>
+    public static Subject Subject()
+    {
+        string cache = Path.Combine(Path.GetTempPath(), $"ilpreempt-startup-{Environment.ProcessId}");
+        return new Subject("startup", [new Row("startup/warm", "start of Hello, everything in the cache", "ms"), new Row("startup/cold", "start of Hello, first run", "ms")], Run) { Rounds = 11 };
+
+        Answer? Run(Column column, bool quick)
+        {
+            try
+            {
+                double Once(string command, params string[] arguments) => Processes.Measure(command, arguments, new() { ["ILPREEMPT_CACHE"] = cache }).Wall;
+                if (column == Column.ILPreempt)
+                {
+                    double cold = Once(Repo.IlPreempt, "run", Repo.TestApp("Hello"));
+                    return new Answer(new Dictionary<string, double> { ["cold"] = cold, ["warm"] = Once(Repo.IlPreempt, "run", Repo.TestApp("Hello")) });
+                }
+
+                double? start = column == Column.Dotnet ? Once(Repo.Dotnet, Repo.TestApp("Hello")) : GoPrograms.Program is string program ? Once(program, "hello") : null;
+                return start is double ms ? new Answer(new Dictionary<string, double> { ["cold"] = ms, ["warm"] = ms }) : null;
+            }
+            finally
+            {
+                if (Directory.Exists(cache))
+                {
+                    Directory.Delete(cache, recursive: true);
+                }
+            }
+        }
+    }
+
     public static int Run(string[] args)
     {
         int rounds = args.Contains("--quick") ? 7 : 21;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.TestUtils;
 
 namespace ILPreempt.Benchmarks;
@@ -27,6 +28,29 @@ internal static class Throughput
         return 0;
     }
 
+    /// <summary>Rows of the table.</summary>
+    public static IEnumerable<Subject> Subjects()
+    {
+        (string Kind, string Text)[] kinds = [("tasks", "small Task.Run bodies"), ("channel", "items through a bounded channel"), ("parallel", "Parallel.For rounds"), ("lock", "a lock that four threads contend for")];
+        foreach ((string kind, string text) in kinds)
+        {
+            yield return new Subject($"load-{kind}", [new Row($"load-{kind}/rate", text, "1/s", MoreIsBetter: true)], (column, quick) =>
+            {
+                string arguments = quick ? kind + " quick" : kind;
+                string? output = Programs.Output(column, "Load", arguments, arguments, arguments);
+                return output is null ? null : column == Column.Go ? Answer.Parse(output) : Answer.Of("rate", double.Parse(output.Split('\n')[0], CultureInfo.InvariantCulture));
+            }) { Rounds = 3 };
+        }
+
+        Row[] rows = [new Row("requests/rate", "requests to a web server, 32 connections", "1/s", MoreIsBetter: true), new Row("requests/perCpu", "requests to a web server per second of its CPU", "1/s", MoreIsBetter: true)];
+        yield return new Subject("requests", rows, (column, quick) =>
+        {
+            List<double> perCpuSecond = [];
+            using Server? server = Server.Start(column);
+            return server is null ? null : new Answer(new Dictionary<string, double> { ["rate"] = Requests(server, perCpuSecond, quick ? 1 : 4), ["perCpu"] = perCpuSecond[0] });
+        }) { Rounds = 5 };
+    }
+
     private static void Compare(string what, int times, Func<bool, double> rate)
     {
         List<double> plain = [];
@@ -52,12 +76,17 @@ internal static class Throughput
 
     private static double Requests(bool hosted, List<double> perCpuSecond)
     {
-        const int Connections = 32;
         using Server server = Server.Start(hosted);
-        Load(server, Connections, 2);
+        return Requests(server, perCpuSecond, 4);
+    }
+
+    private static double Requests(Server server, List<double> perCpuSecond, double seconds)
+    {
+        const int Connections = 32;
+        Load(server, Connections, seconds / 2);
         TimeSpan cpu = server.Cpu;
-        double rate = Load(server, Connections, 4);
-        perCpuSecond.Add(rate * 4 / (server.Cpu - cpu).TotalSeconds);
+        double rate = Load(server, Connections, seconds);
+        perCpuSecond.Add(rate * seconds / (server.Cpu - cpu).TotalSeconds);
         return rate;
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.Runtime;
 using ILPreempt.Runtime.Telemetry;
 
@@ -12,15 +14,21 @@ internal static class TracingCost
 {
     private const int Hogs = 4;
 
+    /// <summary>Rows of the table. Not recording is 1.</summary>
+    public static Subject Subject() => new(
+        "recording",
+        [new Row("recording/work", "CPU of preempted work while it is recorded; else = 1", "x"), new Row("recording/switch", "CPU of a switch while it is recorded; else = 1", "x")],
+        (column, quick) => Programs.Inside(column, quick ? ["tracing", "--rows", "--quick"] : ["tracing", "--rows"])) { Rounds = 1 };
+
     public static int Run(string[] args)
     {
-        int rounds = args.Contains("--quick") ? 5 : 31;
+        int rounds = args.Contains("--quick") ? 5 : args.Contains("--rows") ? 15 : 31;
         Goroutine.MaxProcs(1);
         string file = Path.GetTempFileName();
         try
         {
-            Compare("preempted work", "ms CPU", rounds, file, Work);
-            Compare("switch", "ns CPU", rounds, file, Switches);
+            Compare("preempted work", "ms CPU", rounds, file, Work, args.Contains("--rows") ? "work" : null);
+            Compare("switch", "ns CPU", rounds, file, Switches, args.Contains("--rows") ? "switch" : null);
         }
         finally
         {
@@ -30,7 +38,7 @@ internal static class TracingCost
         return 0;
     }
 
-    private static void Compare(string name, string unit, int rounds, string file, Func<double> measure)
+    private static void Compare(string name, string unit, int rounds, string file, Func<double> measure, string? row)
     {
         // The first rounds are the JIT's.
         measure();
@@ -48,6 +56,11 @@ internal static class TracingCost
         }
 
         double[] ratios = [.. on.Zip(off, (a, b) => a / b).Order()];
+        if (row is not null)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row} {ratios[rounds / 2]:F4}"));
+        }
+
         Console.WriteLine(
             $"{name,-15} off {Measure.Cell(Measure.Median(off))} {unit}, on {Measure.Cell(Measure.Median(on))} {unit}, ratio {ratios[rounds / 2]:F3} ({ratios[rounds / 4]:F3} to {ratios[rounds * 3 / 4]:F3}); last: {last.Replace(" in " + file, "", StringComparison.Ordinal)}");
     }

@@ -1,3 +1,4 @@
+using ILPreempt.Benchmarks.Table;
 using ILPreempt.TestUtils;
 
 namespace ILPreempt.Benchmarks;
@@ -10,12 +11,37 @@ internal static class WeavingSpeed
 {
     private static readonly string[] s_sizes = ["Serilog", "Newtonsoft.Json", "Microsoft.CodeAnalysis.CSharp"];
 
+    /// <summary>Rows of the table: one assembly of each size.</summary>
+    public static Subject Subject()
+    {
+        return new Subject("weaving", [.. s_sizes.Select(n => new Row($"weaving/{n}", $"weaving {n}, a process of its own", "ms"))], Run) { Rounds = 5 };
+
+        static Answer? Run(Column column, bool quick)
+        {
+            if (column != Column.ILPreempt)
+            {
+                return null;
+            }
+
+            string output = Path.GetTempFileName();
+            try
+            {
+                return new Answer((quick ? s_sizes.Take(2) : s_sizes).ToDictionary(n => n, n => Processes.Measure(Repo.IlPreempt, "weave", Path.Combine(Corpus, n + ".dll"), "-o", output).Wall));
+            }
+            finally
+            {
+                File.Delete(output);
+            }
+        }
+    }
+
+    private static string Corpus => Path.Combine(Repo.Root, "tests", "Corpus", "bin", Repo.Configuration, "net10.0");
+
     public static int Run(string[] args)
     {
         int rounds = args.Contains("--quick") ? 3 : 9;
         string[] files = [.. args.Where(a => !a.StartsWith('-'))];
-        string corpus = Path.Combine(Repo.Root, "tests", "Corpus", "bin", Repo.Configuration, "net10.0");
-        files = files.Length > 0 ? files : [.. s_sizes.Select(n => Path.Combine(corpus, n + ".dll"))];
+        files = files.Length > 0 ? files : [.. s_sizes.Select(n => Path.Combine(Corpus, n + ".dll"))];
         string folder = Directory.CreateTempSubdirectory("ilpreempt-weaving-").FullName;
         try
         {

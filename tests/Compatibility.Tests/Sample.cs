@@ -30,6 +30,7 @@ internal sealed record Sample(string App, params string[] Arguments)
         ["Soak"] = nameof(AsyncPreemptTests),
         ["SignalGuest"] = nameof(AsyncPreemptTests),
         ["Load"] = nameof(LoadTests),
+        ["Measures"] = "driven by tests/Benchmarks and Host.Tests",
         ["WebApp"] = nameof(WebAppTests),
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",

@@ -1,0 +1,3 @@
+module ilpreempt/benchmarks
+
+go 1.19
