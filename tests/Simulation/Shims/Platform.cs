@@ -153,9 +153,7 @@ namespace ILPreempt.Runtime
         {
         }
 
-        internal static void Send(MSlot* slot)
-        {
-        }
+        internal static bool Send(MSlot* slot) => false;
 
         internal static void Resume(MSlot* slot)
         {
@@ -215,6 +213,20 @@ namespace ILPreempt.Runtime.Diagnostics
             {
                 _free.Push((nint)row);
             }
+        }
+    }
+
+    internal static class StallReport
+    {
+        internal static void StartIfSet()
+        {
+        }
+    }
+
+    internal static class Traceback
+    {
+        internal static void PrepareIfSet()
+        {
         }
     }
 
