@@ -54,6 +54,13 @@ internal sealed unsafe class M
     /// <summary>Where a check is stopping it, while Tracing wants to know; 0 if no check is. Only this M touches it.</summary>
     internal nuint PreemptedAt;
 
+    /// <summary>Ids for goroutines that it makes: the last one given and how many are left. Only this M touches them.</summary>
+    internal long Goid;
+    internal int Goids;
+
+    /// <summary>Whether it is counted against the limit of threads. Only this M touches it.</summary>
+    internal bool IsCounted;
+
     /// <summary>Counts checks in stress mode.</summary>
     internal uint StressCount;
 

@@ -137,6 +137,7 @@ internal static unsafe partial class Scheduler
 
         if (m.LockedG == null)
         {
+            Uncount(m);
             RunQ.Lock.Lock();
             m.SchedLink = s_idleM;
             s_idleM = m;

@@ -99,13 +99,32 @@ internal static unsafe partial class Scheduler
     {
         EnsureStarted();
         M? m = AcquireM();
-        G g = new(Interlocked.Increment(ref s_goid), m?.CurG?.Id ?? 0, entry);
+        G g = new(NextGoid(m), m?.CurG?.Id ?? 0, entry);
         g.Row->CreatedBy = (long)createdBy;
         AllGs.Add(g);
         g.CasStatus(GStatus.Idle, GStatus.Runnable);
         Submit(g, next: true);
         ReleaseM(m);
         return g;
+    }
+
+    /// <summary>A goroutine's id. An M takes sixteen at a time (Go: goidcache), so that Ps which make goroutines do not meet at one word for each.</summary>
+    private static long NextGoid(M? m)
+    {
+        const int Batch = 16;
+        if (m == null)
+        {
+            return Interlocked.Increment(ref s_goid);
+        }
+
+        if (m.Goids == 0)
+        {
+            m.Goid = Interlocked.Add(ref s_goid, Batch) - Batch;
+            m.Goids = Batch;
+        }
+
+        m.Goids--;
+        return ++m.Goid;
     }
 
     /// <summary>Keeps a signal from stopping the caller between two steps that belong together (Go: acquirem).</summary>
@@ -237,6 +256,7 @@ internal static unsafe partial class Scheduler
     /// <summary>The calling thread stops being an M; its P goes to another.</summary>
     private static void EndM(M m)
     {
+        Uncount(m);
         HandOffP(ReleaseP(m));
         AsyncPreempt.Unregister(m.Slot);
         SchedTrace.Keep(m);
@@ -252,8 +272,14 @@ internal static unsafe partial class Scheduler
         g.Row->MId = m.Id;
         g.Row->Tid = m.Tid;
         g.Row->CpuBase = Clock.ThreadCpu();
-        if (!m.IsForeign && Interlocked.Increment(ref s_pinned) > Settings.MaxThreads)
+        if (!m.IsForeign && !m.IsCounted)
         {
+            m.IsCounted = true;
+            if (Interlocked.Increment(ref s_pinned) <= Settings.MaxThreads)
+            {
+                return;
+            }
+
             RuntimePanic.Fatal(
                 $"runtime: program exceeds {Settings.MaxThreads}-thread limit (ILPREEMPT_MAXTHREADS raises it)", "thread exhaustion");
         }
@@ -263,8 +289,14 @@ internal static unsafe partial class Scheduler
     {
         m.LockedG = null;
         g.LockedM = null;
-        if (!m.IsForeign)
+    }
+
+    /// <summary>A thread counts until it has nothing to do: one that runs goroutine after goroutine touches the common word only once.</summary>
+    private static void Uncount(M m)
+    {
+        if (m.IsCounted)
         {
+            m.IsCounted = false;
             Interlocked.Decrement(ref s_pinned);
         }
     }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace ILPreempt.Simulation;
 
-/// <summary>Prints one row for a trial: dotnet run -c Release --project tests/Simulation -- WORKLOAD PROCS SIZE [SEED [WAKEUP]].</summary>
+/// <summary>Prints the tables, the prices of single steps on this machine, or one row for a trial: dotnet run -c Release --project tests/Simulation -- WORKLOAD PROCS SIZE [SEED [WAKEUP]].</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -30,7 +30,13 @@ internal static class Program
             return 0;
         }
 
-        Console.Error.WriteLine($"usage: tables, or WORKLOAD PROCS[,PROCS] SIZE [SEED [WAKEUP]]; workloads: {string.Join(' ', Workloads.All.Keys)}");
+        if (args is ["prices"])
+        {
+            Prices.Print();
+            return 0;
+        }
+
+        Console.Error.WriteLine($"usage: tables, prices, or WORKLOAD PROCS[,PROCS] SIZE [SEED [WAKEUP]]; workloads: {string.Join(' ', Workloads.All.Keys)}");
         return 1;
     }
 }

@@ -12,7 +12,7 @@ internal static class Tables
     ];
 
     internal const string Header =
-        "| workload | Ps | goroutines | ms | used | steals/g | wakes/g | ready to run p50 | p99 | max | lock wait mean | max | hold | per ms | poll up | sysmon round | longest | share |\n"
+        "| workload | Ps | goroutines | ms | used | steals/turn | wakes/turn | ready to run p50 | p99 | max | lock wait mean | max | held | locks/ms | poll word up | sysmon round | awake at most | of a CPU |\n"
         + "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
     internal static void Print()

@@ -390,8 +390,11 @@ internal static unsafe class Trial
 
         s_schedLock = WordOf(Scheduler.RunQ.Lock);
         Lines.Add(s_schedLock, Lines.New());
-        Lines.Add(WordOf(StaticLock(typeof(AllGs))), Lines.New());
-        Lines.Add(WordOf(StaticLock(typeof(AllMs))), Lines.New());
+        foreach (RuntimeLock l in LocksOf(typeof(AllGs)).Concat(LocksOf(typeof(AllMs))))
+        {
+            Lines.Add(WordOf(l), Lines.New());
+        }
+
         s_globalQueueLine = Lines.New();
         RowsLine = Lines.New();
         foreach (P p in Scheduler.AllP)
@@ -401,7 +404,20 @@ internal static unsafe class Trial
         }
     }
 
-    private static RuntimeLock StaticLock(Type type) => (RuntimeLock)type.GetField("s_lock", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!;
+    /// <summary>The locks in the static fields of a class, and in what its arrays hold.</summary>
+    private static IEnumerable<RuntimeLock> LocksOf(Type type)
+    {
+        foreach (object? value in s_statics.Where(f => f.DeclaringType == type).Select(static f => f.GetValue(null)))
+        {
+            foreach (object part in value as object[] ?? (value == null ? [] : [value]))
+            {
+                if ((part as RuntimeLock ?? part.GetType().GetField("Lock", BindingFlags.Instance | BindingFlags.NonPublic)?.GetValue(part)) is RuntimeLock found)
+                {
+                    yield return found;
+                }
+            }
+        }
+    }
 
     private static nint WordOf(RuntimeLock of) =>
         (nint)Pointer.Unbox(typeof(RuntimeLock).GetField("_word", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(of)!);

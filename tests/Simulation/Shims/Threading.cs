@@ -108,6 +108,12 @@ internal static class Interlocked
         return ++location;
     }
 
+    internal static long Add(ref long location, long value)
+    {
+        Access.Atomic(ref location);
+        return location += value;
+    }
+
     internal static int Add(ref int location, int value)
     {
         Access.Atomic(ref location);
