@@ -242,7 +242,7 @@ class Program
     static void Wakeup(int hogs, int ms)
     {
         long[] rounds = new long[hogs * 16];
-        for (int i = 0; i < hogs; i++) { int k = i; Start(() => Hog(ref rounds[k * 16])); }
+        StartHogs(hogs, k => Hog(ref rounds[k * 16]));
         Thread.Sleep(100);
         List<double> late = [];
         using ManualResetEventSlim ended = new();
@@ -277,11 +277,25 @@ class Program
         }
     }
 
+    // All are there before the first computes: to start a thread beside those that do takes its own time, half a minute for 64 on a busy
+    // machine. Tasks come as they come, since one that waits holds a worker.
+    static void StartHogs(int hogs, Action<int> body)
+    {
+        using CountdownEvent here = new(hogs);
+        ManualResetEventSlim go = new(s_who == "tasks");
+        for (int i = 0; i < hogs; i++)
+        {
+            int k = i;
+            Start(() => { if (s_who != "tasks") { here.Signal(); go.Wait(); } body(k); });
+        }
+        if (s_who != "tasks") { here.Wait(); go.Set(); }
+    }
+
     static long[] Hogs(int hogs, int ms)
     {
         long[] rounds = new long[hogs * 16];
         using CountdownEvent left = new(hogs);
-        for (int i = 0; i < hogs; i++) { int k = i; Start(() => { Hog(ref rounds[k * 16]); left.Signal(); }); }
+        StartHogs(hogs, k => { Hog(ref rounds[k * 16]); left.Signal(); });
         Thread.Sleep(ms);
         s_stop = true;
         left.Wait();
@@ -305,13 +319,15 @@ class Program
         Print("rate", Hogs(hogs, ms).Sum() * 1e3 / 1e6 / clock.Elapsed.TotalSeconds);
     }
 
+    // As many as fit into three seconds: the one who collects waits for its turns beside the hogs.
     static void GcPause(int hogs, int times)
     {
         long[] rounds = new long[hogs * 16];
-        for (int i = 0; i < hogs; i++) { int k = i; Start(() => Hog(ref rounds[k * 16])); }
+        StartHogs(hogs, k => Hog(ref rounds[k * 16]));
         Thread.Sleep(200);
         List<double> pauses = [];
-        for (int i = 0; i < times; i++)
+        Stopwatch clock = Stopwatch.StartNew();
+        for (int i = 0; i < times && clock.Elapsed.TotalSeconds < 3; i++)
         {
             Thread.Sleep(20);
             GC.Collect(0);

@@ -48,7 +48,7 @@ internal static class KernelOverhead
             };
             WeaveReport report = new AssemblyWeaver(options, references).WeaveFile(original, woven);
             Console.WriteLine($"{report.LoopChecks} loop checks, {report.StripMinedLoopChecks} in counted loops, {report.PrologueChecks} in prologues");
-            Measure(Load(original, "plain"), Load(woven, "woven"), Load(original, "again"), only, quick ? 15 : 41, args.Contains("--rows"), quick ? 1 : 5);
+            Measure(Load(original, "plain"), Load(woven, "woven"), Load(original, "again"), only, quick ? 15 : 41, args.Contains("--rows"), quick && args.Contains("--rows") ? 3 : 5);
         }
         finally
         {

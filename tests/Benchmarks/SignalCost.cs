@@ -98,7 +98,7 @@ internal static class SignalCost
             ended.Wait();
             Array.Sort(pauses);
             Console.WriteLine($"{n,-16}{pauses[rounds / 2],18:F0}{pauses[rounds * 9 / 10],8:F0}");
-            if (rows)
+            if (rows && pauses[0] > 0)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"pause{n} {pauses[rounds / 2]:F1}"));
             }

@@ -1,13 +1,11 @@
 using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using ILPreempt.Runtime;
 
 namespace ILPreempt.Benchmarks.Micro;
 
 /// <summary>
-/// Single mechanisms of the runtime by BenchmarkDotNet; its own options follow the command, for example <c>--filter '*Queues*' --job short</c>. In this process:
+/// Single mechanisms of the runtime by BenchmarkDotNet; its own options follow the command, for example <c>--filter '*Queues*'</c> or <c>--job short</c>. In this process:
 /// the projects that BenchmarkDotNet generates would have to inherit the repository's settings.
 /// </summary>
 internal static class MicroCommand
@@ -18,9 +16,9 @@ internal static class MicroCommand
         string folder = Directory.CreateTempSubdirectory("ilpreempt-micro-").FullName;
         try
         {
-            ManualConfig config = ManualConfig.Create(DefaultConfig.Instance).WithArtifactsPath(folder)
-                .AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).AsDefault());
-            BenchmarkSwitcher.FromAssembly(typeof(MicroCommand).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);
+            string[] filter = args.Any(a => a is "--filter" or "-f" or "--list") ? [] : ["--filter", "*"];
+            BenchmarkSwitcher.FromAssembly(typeof(MicroCommand).Assembly).Run(
+                [.. args, .. filter, "--inProcess"], ManualConfig.Create(DefaultConfig.Instance).WithArtifactsPath(folder));
         }
         finally
         {

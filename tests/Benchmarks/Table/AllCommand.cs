@@ -19,10 +19,13 @@ internal static class AllCommand
         string[] names = only < 0 ? [] : [.. args.Skip(only + 1).TakeWhile(a => !a.StartsWith('-'))];
         int output = Array.IndexOf(args, "--output");
         string docs = output < 0 ? Path.Combine(Repo.Root, "docs") : args[output + 1];
-        Subject[] subjects = [.. Subjects.All().Where(s => names.Length == 0 || names.Any(n => s.Name.StartsWith(n, StringComparison.Ordinal)))];
+        // A whole name means itself, the beginning of one all that begin so.
+        Subject[] all = [.. Subjects.All()];
+        Subject[] subjects = [.. all.Where(s => names.Length == 0 || names.Any(n =>
+            s.Name == n || (s.Name.StartsWith(n, StringComparison.Ordinal) && !all.Any(o => o.Name == n))))];
         if (subjects.Length == 0)
         {
-            Console.Error.WriteLine($"No row's name begins with {string.Join(" or ", names)}; there are {string.Join(", ", Subjects.All().Select(s => s.Name))}.");
+            Console.Error.WriteLine($"No row's name begins with {string.Join(" or ", names)}; there are {string.Join(", ", all.Select(s => s.Name))}.");
             return 64;
         }
 

@@ -123,7 +123,7 @@ func gcpause(hogs, times int) {
 	}
 	time.Sleep(50 * time.Millisecond)
 	var pauses []float64
-	for i := 0; i < times; i++ {
+	for i, begin := 0, time.Now(); i < times && time.Since(begin) < 3*time.Second; i++ {
 		var stats debug.GCStats
 		runtime.GC()
 		debug.ReadGCStats(&stats)
