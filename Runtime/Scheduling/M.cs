@@ -58,6 +58,10 @@ internal sealed unsafe class M
     internal long Goid;
     internal int Goids;
 
+    /// <summary>What its thread had used when it was last asked, and when that was. Only this M touches them.</summary>
+    private long _cpu;
+    private long _cpuAt;
+
     /// <summary>Whether it is counted against the limit of threads. Only this M touches it.</summary>
     internal bool IsCounted;
 
@@ -116,6 +120,23 @@ internal sealed unsafe class M
     }
 
     ~M() => Table.Ms.Return(Slot);
+
+    /// <summary>
+    /// CPU time of its thread, for the goroutine that begins. The kernel is asked once a millisecond at most (a system call); in between
+    /// the thread counts as running, so the value may be too high by a millisecond.
+    /// </summary>
+    internal long CpuUsed()
+    {
+        const long AskAgainNs = 1_000_000;
+        long now = Clock.Now();
+        if (now - _cpuAt > AskAgainNs)
+        {
+            _cpu = Clock.ThreadCpu();
+            _cpuAt = now;
+        }
+
+        return _cpu + (now - _cpuAt);
+    }
 
     /// <summary>Whether a signal has stopped its goroutine and nobody has resumed it: its thread waits, or runs on without a P.</summary>
     internal bool IsStopped => Volatile.Read(ref Slot->Stop) != (int)StopState.None;

@@ -271,7 +271,7 @@ internal static unsafe partial class Scheduler
         g.LockedM = m;
         g.Row->MId = m.Id;
         g.Row->Tid = m.Tid;
-        g.Row->CpuBase = Clock.ThreadCpu();
+        g.Row->CpuBase = m.CpuUsed();
         if (!m.IsForeign && !m.IsCounted)
         {
             m.IsCounted = true;
