@@ -6,6 +6,9 @@ namespace ILPreempt.Compatibility.Tests;
 internal static class Switches
 {
     internal static bool Long { get; } = Environment.GetEnvironmentVariable("ILPREEMPT_TESTS_LONG") == "1";
+
+    /// <summary>What the scheduler chooses by in the samples' stress runs; <c>ILPREEMPT_TESTS_SEED</c> gives another.</summary>
+    internal static string Seed { get; } = Environment.GetEnvironmentVariable("ILPREEMPT_TESTS_SEED") ?? "1";
 }
 
 /// <summary>A theory that runs only with ILPREEMPT_TESTS_LONG=1.</summary>
