@@ -3,7 +3,7 @@ using ILPreempt.Runtime.Platform;
 namespace ILPreempt.Runtime.Scheduling;
 
 /// <summary>
-/// Stress mode with a seed (<c>--stress N:SEED</c>): wherever the scheduler may choose, it chooses at random. What a goroutine that
+/// Stress mode with a seed (<c>--stress N:SEED</c>; N = 0 preempts nobody at checks): wherever the scheduler may choose, it chooses at random. What a goroutine that
 /// becomes ready or is stopped goes to (runnext, the ring's tail, the global queue), which of those that wait runs next, which idle
 /// P is taken, who steals from whom first, and whether a system call hands its P off at once. Every choice is one that the
 /// scheduler could have made in another run, so a program that breaks from it is broken, or the scheduler is.
@@ -24,7 +24,7 @@ internal static class ScheduleFuzz
 
     internal static void Start(P[] all)
     {
-        if (!Settings.FuzzSchedule || Settings.StressEvery == 0)
+        if (!Settings.FuzzSchedule)
         {
             return;
         }

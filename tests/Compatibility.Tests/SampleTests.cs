@@ -17,13 +17,13 @@ public class SampleTests
     public void Sample_UnderStress_BehavesAsPlain(string name)
     {
         Sample sample = Find(name);
-        Compare(name, [], ("ILPREEMPT_STRESS", sample.StressEvery.ToString()));
+        Compare(name, [], ("ILPREEMPT_STRESS", $"{sample.StressEvery}{Switches.Seed}"));
     }
 
     [LongTheory]
     [MemberData(nameof(Names))]
     public void Sample_OnOneProcessorUnderStress_BehavesAsPlain(string name) =>
-        Compare(name, [], ("ILPREEMPT_STRESS", Find(name).StressEvery.ToString()), ("ILPREEMPT_MAXPROCS", "1"));
+        Compare(name, [], ("ILPREEMPT_STRESS", $"{Find(name).StressEvery}{Switches.Seed}"), ("ILPREEMPT_MAXPROCS", "1"));
 
     [LongTheory]
     [MemberData(nameof(Names))]

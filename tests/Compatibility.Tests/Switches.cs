@@ -6,6 +6,9 @@ namespace ILPreempt.Compatibility.Tests;
 internal static class Switches
 {
     internal static bool Long { get; } = Environment.GetEnvironmentVariable("ILPREEMPT_TESTS_LONG") == "1";
+
+    /// <summary>With <c>ILPREEMPT_TESTS_SEED=N</c> the scheduler chooses by that seed in the samples' stress runs: what follows the number of checks.</summary>
+    internal static string Seed { get; } = Environment.GetEnvironmentVariable("ILPREEMPT_TESTS_SEED") is { Length: > 0 } seed ? ":" + seed : "";
 }
 
 /// <summary>A theory that runs only with ILPREEMPT_TESTS_LONG=1.</summary>

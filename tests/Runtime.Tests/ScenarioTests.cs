@@ -74,6 +74,15 @@ public class ScenarioTests
     public void Stress_SameSeed_StopsAtTheSameChecks() =>
         Assert.Equal(Run("stress", ("ILPREEMPT_STRESS", "10:5")).StdOut, Run("stress", ("ILPREEMPT_STRESS", "10:5")).StdOut);
 
+    [Theory]
+    [InlineData("0:5", "ILPREEMPT_STRESS=0:5")]
+    [InlineData("1", "")]
+    public void Stress_WithASeed_LetsTheSchedulerChooseByItAndSaysSo(string setting, string want)
+    {
+        ChildResult child = Run("trace", ("ILPREEMPT_STRESS", setting), ("ILPREEMPT_SCHEDTRACE", "100"));
+        Assert.Equal(want.Length > 0, child.StdErr.Contains("chooses by seed: " + want, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Settings_FromTheEnvironment_AreUsed()
     {

@@ -6,20 +6,21 @@ namespace ILPreempt.Stress;
 /// <summary>Runs a test project again and again while other processes want every CPU; stops at the first failure.</summary>
 internal static class SuiteLoop
 {
-    public static int Run(string project, int runs)
+    public static int Run(string project, int runs, ulong? seed)
     {
         using Process load = Process.Start(new ProcessStartInfo(Repo.Dotnet, [typeof(SuiteLoop).Assembly.Location, "burn", $"{Environment.ProcessId}"]))!;
         try
         {
             for (int run = 1; run <= runs; run++)
             {
+                string? stress = seed is { } first ? $"0:{(first + (ulong)run - 1) % int.MaxValue}" : null;
                 ChildResult result = ChildProcess.Run(
                     Repo.Dotnet,
                     ["test", Path.Combine(Repo.Root, "tests", project), "-c", Repo.Configuration, "--no-build"],
-                    new ChildOptions { Timeout = TimeSpan.FromMinutes(30) });
+                    new ChildOptions { Timeout = TimeSpan.FromMinutes(30), Environment = new Dictionary<string, string?> { ["ILPREEMPT_STRESS"] = stress } });
                 if (result.ExitCode != 0)
                 {
-                    Console.WriteLine($"run {run} of {runs} failed: {result}");
+                    Console.WriteLine($"run {run} of {runs} failed (ILPREEMPT_STRESS={stress}): {result}");
                     return 1;
                 }
 

@@ -123,14 +123,14 @@ internal static class CilFuzzer
             if (!Comes(read, child))
             {
                 child.Kill(entireProcessTree: true);
-                ending = "hangs";
+                ending = "hangs " + lines.LastOrDefault();
                 break;
             }
 
             if (read.Result is not { } line)
             {
                 child.WaitForExit();
-                ending = $"the process ended with {child.ExitCode}: {error.Result.ReplaceLineEndings(" | ")}";
+                ending = $"the process ended with {child.ExitCode} {lines.LastOrDefault()}: {error.Result.ReplaceLineEndings(" | ")}";
                 break;
             }
 

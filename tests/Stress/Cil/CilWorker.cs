@@ -26,7 +26,7 @@ internal static class CilWorker
             try
             {
                 GeneratedProgram program = GeneratedProgram.Make(seed, leftOut);
-                difference = Oracle.Judge(program.Image, seed, out string expected, out checks);
+                difference = Oracle.Judge(program.Image, seed, Say, out string expected, out checks);
                 passed.Add((seed, program.Image, expected));
             }
             catch (Exception e)

@@ -12,8 +12,9 @@ internal static class Oracle
 {
     /// <summary>Null if all agree, else one sentence. A program whose original does not compile is the generator's fault and named so.</summary>
     /// <remarks>No-preempt regions are not looked at: one stays open when a filter throws, which the runtime heals.</remarks>
-    public static string? Judge(byte[] image, ulong seed, out string expected, out int checks)
+    public static string? Judge(byte[] image, ulong seed, Action<string> say, out string expected, out int checks)
     {
+        say("at original");
         checks = 0;
         Assembly original = StandIn.Load(image).Assembly;
         expected = "";
@@ -39,6 +40,7 @@ internal static class Oracle
                 guard.GetField("Poll")!.SetValue(null, way == 0 ? 0 : 1);
                 guard.GetField("Seed")!.SetValue(null, (uint)(seed + ((ulong)way * 7919)));
                 string mode = $"checks={placement}, poll {(way switch { 0 => "down", 1 => "up", _ => "random" })}";
+                say("at " + mode);
                 if (way != 1 && Refused(assembly) is { } line)
                 {
                     return $"{mode}: does not compile: {line}";
