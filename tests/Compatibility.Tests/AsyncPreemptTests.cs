@@ -178,7 +178,7 @@ public class AsyncPreemptTests
             Options([.. environment]) with { Timeout = TimeSpan.FromSeconds(seconds + 120) });
         Assert.True(result.ExitCode == 0, result.ToString());
         Assert.Equal(12, result.StdOut.Split('\n', StringSplitOptions.RemoveEmptyEntries).Count(line => line.EndsWith(" ok", StringComparison.Ordinal) || line == "counters agree"));
-        Assert.True(s_signals.Matches(result.StdErr).Any(m => m.Groups[1].Value != "0"), "no signal stopped anything\n" + result);
+        Assert.True(s_signals.Matches(result.StdErr).Any(m => m.Groups[1].Value != "0") || Regex.IsMatch(result.StdErr, @"unknown [1-9]"), "no signal was sent\n" + result);
     }
 
     // Between two turns of the sleeper lies one slice; a quarter of that rate is asked for, since all is slower on a loaded machine.
