@@ -1,5 +1,5 @@
 // A guest that has dealings with signals itself, while goroutines that pass no check are stopped by signals all the time.
-// Usage: SignalGuest urg|onstack|child|native|plain|dump-me. The output is the same under plain dotnet.
+// Usage: SignalGuest urg|onstack|child|native|foreign|plain|dump-me|until FILE. The output is the same under plain dotnet.
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ILPreempt.Runtime;
@@ -41,6 +41,9 @@ unsafe class Program
             case "native":
                 NativeWaits();
                 break;
+            case "foreign":
+                Foreign();
+                break;
             case "dump-me":
                 // Ready once each has had a turn, so that the others are stopped.
                 while (Volatile.Read(ref s_counts[0]) == 0 || Volatile.Read(ref s_counts[16]) == 0 || Volatile.Read(ref s_counts[32]) == 0)
@@ -50,6 +53,14 @@ unsafe class Program
 
                 Console.WriteLine($"ready {Environment.ProcessId}");
                 Thread.Sleep(Timeout.Infinite);
+                break;
+            case "until":
+                Console.WriteLine($"ready {Environment.ProcessId}");
+                while (!File.Exists(args[1]))
+                {
+                    Thread.Sleep(1);
+                }
+
                 break;
             case "plain":
                 Thread.Sleep(1500);
@@ -146,6 +157,27 @@ unsafe class Program
         ended.Wait();
         Console.WriteLine($"broken off: {broken}");
     }
+
+    // Code that another JIT compiler might have made, called so that the runtime takes the thread for one that runs managed code.
+    static void Foreign()
+    {
+        // mov rax, rdi; again: dec rax; jnz again; mov rax, rdi; ret
+        ReadOnlySpan<byte> code = [0x48, 0x89, 0xf8, 0x48, 0xff, 0xc8, 0x75, 0xfb, 0x48, 0x89, 0xf8, 0xc3];
+        void* memory = mmap(null, 4096, 7, 0x22, -1, 0);
+        code.CopyTo(new Span<byte>(memory, code.Length));
+        delegate* unmanaged[SuppressGCTransition]<long, long> count = (delegate* unmanaged[SuppressGCTransition]<long, long>)memory;
+        long time = Stopwatch.GetTimestamp();
+        bool right = true;
+        while (Stopwatch.GetElapsedTime(time).TotalSeconds < 1.5)
+        {
+            right &= count(10_000_000) == 10_000_000;
+        }
+
+        Console.WriteLine("counted right: " + right);
+    }
+
+    [DllImport("libc")]
+    static extern void* mmap(void* at, nint length, int protection, int flags, int file, nint offset);
 
     [DllImport("libc")]
     static extern int kill(int pid, int signal);

@@ -6,6 +6,18 @@ namespace ILPreempt.Compatibility.Tests;
 /// <summary>The build of the signal helper. The sources are copied, so that nothing of the real build is touched.</summary>
 public class NativeBuildTests
 {
+    /// <summary>In a handler the dynamic linker must not be called: not for a function's address, nor for a thread's variables, for which it allocates.</summary>
+    [Fact]
+    public void Helper_Built_BindsWhenLoadedAndHasItsThreadVariablesAtAFixedPlace()
+    {
+        string helper = Path.Combine(Path.GetDirectoryName(Repo.IlPreempt)!, "libilpreempt.so");
+        ChildResult flags = ChildProcess.Run("readelf", ["-d", helper]);
+        Assert.True(flags.ExitCode == 0, flags.ToString());
+        Assert.Contains("BIND_NOW", flags.StdOut, StringComparison.Ordinal);
+        Assert.Contains("STATIC_TLS", flags.StdOut, StringComparison.Ordinal);
+        Assert.DoesNotContain("__tls_get_addr", ChildProcess.Run("readelf", ["-sW", "--dyn-syms", helper]).StdOut, StringComparison.Ordinal);
+    }
+
     [LongFact]
     public void Build_WithoutACompiler_SaysSoAndSucceeds()
     {

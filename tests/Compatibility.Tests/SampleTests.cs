@@ -8,6 +8,8 @@ public class SampleTests
 {
     public static TheoryData<string> Names => new(Sample.All.Select(s => s.Name));
 
+    public static TheoryData<string> Heavy => new(Sample.All.Where(s => s.StressEvery > 1).Select(s => s.Name));
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Sample_Hosted_BehavesAsPlain(string name) => Compare(name, []);
@@ -19,6 +21,11 @@ public class SampleTests
         Sample sample = Find(name);
         Compare(name, [], ("ILPREEMPT_STRESS", $"{sample.StressEvery}{Switches.Seed}"));
     }
+
+    /// <summary>Preempted at every check, also those that make millions of them.</summary>
+    [LongTheory]
+    [MemberData(nameof(Heavy))]
+    public void Sample_HeavyUnderFullStress_BehavesAsPlain(string name) => Compare(name, [], TimeSpan.FromMinutes(20), ("ILPREEMPT_STRESS", "1"));
 
     [LongTheory]
     [MemberData(nameof(Names))]
@@ -45,10 +52,13 @@ public class SampleTests
         Assert.Empty(covered.Except(folders));
     }
 
-    private static void Compare(string name, string[] runOptions, params (string Name, string Value)[] environment)
+    private static void Compare(string name, string[] runOptions, params (string Name, string Value)[] environment) =>
+        Compare(name, runOptions, TimeSpan.FromSeconds(90), environment);
+
+    private static void Compare(string name, string[] runOptions, TimeSpan timeout, params (string Name, string Value)[] environment)
     {
         Sample sample = Find(name);
-        ChildOptions options = new() { Input = sample.Input, Timeout = TimeSpan.FromSeconds(90) };
+        ChildOptions options = new() { Input = sample.Input, Timeout = timeout };
         Func<string, string> without = Comparison.Without(sample.Varying);
         Comparison.AssertSame(
             sample.Name,

@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Xml.Linq;
+using ILPreempt.TestUtils;
 using Xunit;
 
 namespace ILPreempt.Packages.Tests;
@@ -27,7 +29,7 @@ public sealed class PackageTests
         Assert.Equal((id, Feed.Version, "MIT"), (Value("id"), Value("version"), Value("license")));
         Assert.False(string.IsNullOrWhiteSpace(Value("description")));
         Assert.NotNull(package.GetEntry(Value("readme")!));
-        Assert.DoesNotContain(ILPreempt.TestUtils.Repo.Root, metadata.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(Repo.Root, metadata.ToString(), StringComparison.Ordinal);
 
         // Weaving's own needs stay the weaver's: whoever references the package gets the runtime and nothing else.
         string[] dependencies = [.. metadata.Descendants().Where(element => element.Name.LocalName == "dependency").Select(element => element.Attribute("id")!.Value)];
@@ -61,6 +63,29 @@ public sealed class PackageTests
         if (!HasInformation(reader, EntityHandle.ModuleDefinition, s_sourceLink))
         {
             Assert.All(reader.Documents, document => Assert.True(HasInformation(reader, document, s_embeddedSource), reader.GetString(reader.GetDocument(document).Name)));
+        }
+    }
+
+    /// <summary>A weaver that the JIT compiles first costs each build a second.</summary>
+    [Theory]
+    [InlineData("ILPreempt", "tools/net10.0/any/")]
+    [InlineData("ILPreempt.Build", "tools/net10.0/")]
+    public void Package_OfARelease_HasItsWeaverCompiledAhead(string id, string folder)
+    {
+        if (Repo.Configuration != "Release")
+        {
+            return;
+        }
+
+        using ZipArchive package = Open(id, "nupkg");
+        foreach (string name in (string[])["ILPreempt.Weaver.dll", "Mono.Cecil.dll"])
+        {
+            using Stream packed = package.GetEntry(folder + name)!.Open();
+            using MemoryStream unpacked = new();
+            packed.CopyTo(unpacked);
+            unpacked.Position = 0;
+            using PEReader pe = new(unpacked);
+            Assert.True(pe.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory.Size > 0, name);
         }
     }
 

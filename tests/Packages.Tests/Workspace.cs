@@ -44,7 +44,7 @@ internal sealed class Workspace : IDisposable
         return ChildProcess.Run(
             Repo.Dotnet,
             [command, project, "-m:1", "-tl:off", .. noRestore, .. arguments],
-            new ChildOptions { WorkingDirectory = Folder, Environment = Feed.Environment(_root), Timeout = TimeSpan.FromMinutes(5) });
+            new ChildOptions { WorkingDirectory = Folder, Environment = Feed.Environment(_root), Timeout = TimeSpan.FromMinutes(10) });
     }
 
     /// <summary>Builds, which has to succeed; returns what was written at normal verbosity.</summary>
