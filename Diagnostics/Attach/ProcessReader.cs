@@ -73,6 +73,13 @@ public static class ProcessReader
 
         return Guard(processId, () =>
         {
+            if (AttachedCopy.IsSupported)
+            {
+                using AttachedCopy copy = AttachedCopy.Open(processId);
+                string paused = copy.Paused is TimeSpan p ? string.Create(CultureInfo.InvariantCulture, $"; the process stood still for {p.TotalMilliseconds:F1} ms") : "";
+                return read(copy, $"attach{paused}", notes);
+            }
+
             using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
             return read(attached.DataReader, "attach", notes);
         });
