@@ -73,6 +73,13 @@ public static class ProcessReader
 
         return Guard(processId, () =>
         {
+            if (AttachedCopy.IsSupported)
+            {
+                using AttachedCopy copy = AttachedCopy.Open(processId);
+                string paused = copy.Paused is TimeSpan p ? string.Create(CultureInfo.InvariantCulture, $"; the process stood still for {p.TotalMilliseconds:F1} ms") : "";
+                return read(copy, $"attach{paused}", notes);
+            }
+
             using DataTarget attached = DataTarget.AttachToProcess(processId, suspend: true);
             return read(attached.DataReader, "attach", notes);
         });
@@ -281,6 +288,15 @@ public static class ProcessReader
         return File.Exists(dac) ? clr.CreateRuntime(dac, ignoreMismatch: true) : clr.CreateRuntime();
     }
 
+    // The native helper has a symbol for it. The static field is there without the helper, but not while the runtime is in the middle of
+    // its own tables.
+    private static ulong TableBySymbol(SavedRegisters memory)
+    {
+        ModuleInfo? helper = memory.EnumerateModules().FirstOrDefault(m => Path.GetFileName(m.FileName) == "libilpreempt.so");
+        ulong symbol = helper?.GetExportSymbolAddress("ilp_table") ?? 0;
+        return symbol == 0 ? 0 : memory.ReadPointer(symbol);
+    }
+
     private static SchedulerTable? FindTable(ClrRuntime runtime, SavedRegisters memory, List<string> notes)
     {
         ClrModule? module = runtime.EnumerateModules().FirstOrDefault(StackReader.IsScheduler);
@@ -289,13 +305,19 @@ public static class ProcessReader
             return null;
         }
 
-        if (module.GetTypeByName("ILPreempt.Runtime.Diagnostics.Table")?.GetStaticFieldByName("Header") is not ClrStaticField field)
+        ulong header = TableBySymbol(memory);
+        if (header == 0 && module.GetTypeByName("ILPreempt.Runtime.Diagnostics.Table")?.GetStaticFieldByName("Header") is ClrStaticField field)
+        {
+            header = field.Read<ulong>(runtime.AppDomains[0]);
+        }
+
+        if (header == 0)
         {
             notes.Add("ILPreempt.Runtime is loaded, but its table was not found");
             return null;
         }
 
-        SchedulerTable? table = SchedulerTable.Read(memory, field.Read<ulong>(runtime.AppDomains[0]), out string? problem);
+        SchedulerTable? table = SchedulerTable.Read(memory, header, out string? problem);
         if (problem != null)
         {
             notes.Add(problem);

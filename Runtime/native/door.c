@@ -60,7 +60,7 @@ struct request { uint32_t kind, length; uint64_t address; };
 static struct sockaddr_un s_address;
 static int s_listener = -1;
 static command_handler s_command;
-static struct ilp_table *s_seen_table;
+EXPORT struct ilp_table *ilp_table;     // for tools, by name
 static struct places *s_places;         // shared with the child, which so learns how long the fork took
 static pid_t s_children[MAX_SNAPSHOTS];
 static char *const *s_quit_program;
@@ -264,9 +264,9 @@ static void Capture(void)
 {
     int asked = 0;
     ilp_capture_begin();
-    for (struct ilp_chunk *c = s_seen_table->ms.first; c != NULL; c = c->next) {
-        for (uint32_t i = 0; i < s_seen_table->ms.rows_per_chunk; i++) {
-            asked += ilp_capture((struct m_slot *)(c->rows + (size_t)i * s_seen_table->ms.row_size));
+    for (struct ilp_chunk *c = ilp_table->ms.first; c != NULL; c = c->next) {
+        for (uint32_t i = 0; i < ilp_table->ms.rows_per_chunk; i++) {
+            asked += ilp_capture((struct m_slot *)(c->rows + (size_t)i * ilp_table->ms.row_size));
         }
     }
     int64_t until = Now() + CAPTURE_NS;
@@ -617,7 +617,7 @@ EXPORT int ilp_open_door(const char *path, struct ilp_table *table, command_hand
     }
     s_address.sun_family = AF_UNIX;
     strcpy(s_address.sun_path, path);
-    s_seen_table = table;
+    ilp_table = table;
     s_command = command;
     s_opened_by = getpid();
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -18,7 +18,7 @@ class Program
     static int Main(string[] args)
     {
         int crowd = args.Length > 0 ? int.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : 100;
-        Action[] bodies = [Counting, InsideRegex, SleepingLong, WaitingForTask, OwningTheLock, ReadingASocket, InNativeCode];
+        Action[] bodies = [Counting, InsideRegex, SleepingLong, WaitingForTask, OwningTheLock, ReadingASocket, InNativeCode, WaitingForAnEvent];
         foreach (Action body in bodies)
         {
             Goroutine.Start(body);
@@ -63,6 +63,13 @@ class Program
     {
         There();
         s_never.Task.Wait();
+    }
+
+    static void WaitingForAnEvent()
+    {
+        using ManualResetEventSlim never = new();
+        There();
+        never.Wait();
     }
 
     static void OwningTheLock()

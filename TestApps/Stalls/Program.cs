@@ -42,6 +42,16 @@ class Program
                 SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == 1);
                 Throwing();
                 return 0;
+            case "collections" or "preemption":
+                for (int i = 0; i < 6; i++)
+                {
+                    Goroutine.Start(args[0] == "collections" ? Collecting : Counting);
+                }
+                SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == 6);
+                Console.WriteLine($"ready {Environment.ProcessId}");
+                Thread.Sleep(90_000);
+                Environment.Exit(0);
+                return 0;
             case "caught":
                 try { Throwing(); } catch (InvalidOperationException) { Console.WriteLine("done"); }
                 return 0;
@@ -66,6 +76,17 @@ class Program
     {
         Interlocked.Increment(ref s_there);
         while (!s_end) { }
+    }
+
+    static void Collecting()
+    {
+        Interlocked.Increment(ref s_there);
+        while (!s_end)
+        {
+            object[] kept = new object[1000];
+            for (int i = 0; i < kept.Length; i++) { kept[i] = new byte[100]; }
+            GC.Collect(0);
+        }
     }
 
     static void Holding()

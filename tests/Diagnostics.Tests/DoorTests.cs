@@ -11,8 +11,8 @@ public class DoorTests
     public void Status_OfALiveProcess_CountsItsGoroutines() => With(pid =>
     {
         ProcessStatus status = ProcessStatus.Ask(pid);
-        Assert.Equal(("EveryState", 2, 19), (status.App, status.MaxProcs, status.Goroutines));
-        Assert.Equal(19, ProcessStatus.AskGoroutines(pid).Select(g => g.Id).Distinct().Count());
+        Assert.Equal(("EveryState", 2, 20), (status.App, status.MaxProcs, status.Goroutines));
+        Assert.Equal(20, ProcessStatus.AskGoroutines(pid).Select(g => g.Id).Distinct().Count());
         Assert.Contains(pid, DoorClient.Processes());
     });
 
@@ -84,19 +84,49 @@ public class DoorTests
         Assert.Equal("EveryState", ProcessStatus.Ask(pid).App);
     });
 
-    [Fact]
-    public void Read_WhileTheProcessIsKilled_IsAnErrorOrPartialAndNeverHangs()
+    // By the command: a process that dies while it is traced stays until its tracer ends.
+    [Theory]
+    [InlineData("socket")]
+    [InlineData("attach")]
+    public void Dump_WhileTheProcessIsKilled_IsAnErrorOrPartialAndNeverHangs(string way)
     {
         for (int i = 0; i < 3; i++)
         {
             LiveProgram.Use(Repo.TestApp("EveryState"), ["--maxprocs", "2"], ["10"], pid =>
             {
-                Task<Exception?> reading = Task.Run(() => (Exception?)Record.Exception(() => ProcessReader.Read(pid, ReadWay.Socket)));
+                Task<ChildResult> dump = Task.Run(() => ChildProcess.Run(Repo.IlPreempt, ["dump", $"{pid}", "--via", way], new ChildOptions { Timeout = TimeSpan.FromSeconds(60) }));
+                dump.Wait(i * 150); // early, and in the middle
                 LiveProgram.Kill(pid);
-                Assert.True(reading.Wait(TimeSpan.FromSeconds(60)), "it hangs");
-                Assert.True(reading.Result is null or AttachException, reading.Result?.ToString());
+                Assert.True(dump.Result is { ExitCode: 0, StdErr: "" } or { ExitCode: 69, StdOut: "" }, dump.Result.ToString());
+                Assert.InRange(dump.Result.StdErr.Count(c => c == '\n'), 0, 1);
             });
         }
+    }
+
+    [Theory]
+    [InlineData(ReadWay.Socket, "collections")]
+    [InlineData(ReadWay.Attach, "collections")]
+    [InlineData(ReadWay.Socket, "preemption")]
+    [InlineData(ReadWay.Attach, "preemption")]
+    public void Read_WhileItCollectsOrIsPreemptedAllTheTime_ShowsEachGoroutineAndItGoesOn(ReadWay way, string duress)
+    {
+        const int Loops = 6;
+        LiveProgram.Use(Repo.TestApp("Stalls"), ["--maxprocs", "2", "--slice", "100us"], [duress], pid =>
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                Task<ProcessSnapshot> reading = Task.Run(() => ProcessReader.Read(pid, way));
+                Assert.True(reading.Wait(TimeSpan.FromSeconds(60)), "it hangs");
+                long[] ids = [.. reading.Result.Goroutines.Select(g => g.Id)];
+                Assert.Equal(ids.Distinct().Order(), ids);
+                Assert.True(ids.Length == 1 + Loops, $"{ids.Length} goroutines; {string.Join("; ", reading.Result.Notes)}");
+            }
+
+            long before = ProcessStatus.Ask(pid)["preempted_by_check"] + ProcessStatus.Ask(pid)["preempted_by_signal"];
+            Assert.True(
+                SpinWait.SpinUntil(() => ProcessStatus.Ask(pid)["preempted_by_check"] + ProcessStatus.Ask(pid)["preempted_by_signal"] > before, TimeSpan.FromSeconds(30)),
+                "its goroutines take turns");
+        });
     }
 
     [Fact]
