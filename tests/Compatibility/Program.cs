@@ -6,6 +6,7 @@ using ILPreempt.Compatibility;
 using ILPreempt.TestUtils;
 
 // Runs the rows in all modes, measures them, and writes docs/compatibility.md; with names, only these rows of it anew.
+// --quick compares and measures nothing.
 // Plain and hosted run in turn, and what is compared is the median of each: a machine that is busy is busy for both.
 if (args is ["--help", ..])
 {
@@ -21,8 +22,8 @@ if (names.Except(Rows.All.Select(r => r.Name)).FirstOrDefault() is { } unknown)
     return 64;
 }
 
-int times = quick ? 1 : 5;
-string seconds = quick ? "1" : "4";
+const int Times = 5;
+const string Seconds = "4";
 XElement versions = XElement.Load(Path.Combine(Repo.Root, "Directory.Packages.props"));
 string document = Path.Combine(Repo.Root, "docs", "compatibility.md");
 bool red = false;
@@ -42,7 +43,7 @@ foreach (Row row in Rows.All.Where(r => names.Length == 0 || names.Contains(r.Na
 
     string version = row.Package.Length == 0 ? $".NET {Path.GetFileName(Sdk.Folder)}" : versions.Descendants("PackageVersion").Single(p => (string?)p.Attribute("Include") == row.Package).Attribute("Version")!.Value;
     string stress = row.StressEvery == 1 ? results[1] : $"{results[1]} (n = {row.StressEvery})";
-    string line = $"| {row.Name} | {row.What} | {version} | {results[0]} | {stress} | {results[2]} | {results[3]} | {Ratio(row, Elapsed)} | {(row.Measures ? Ratio(row, RoundsPerSecond) : "")} | {row.Note} |";
+    string line = $"| {row.Name} | {row.What} | {version} | {results[0]} | {stress} | {results[2]} | {results[3]} | {(quick ? "" : Ratio(row, Elapsed))} | {(quick || !row.Measures ? "" : Ratio(row, RoundsPerSecond))} | {row.Note} |";
     Console.WriteLine(line);
     Write(row, line);
 }
@@ -66,7 +67,7 @@ string Ratio(Row row, Func<Row, string[]?, double> measure)
 {
     List<double> plain = [];
     List<double> hosted = [];
-    for (int i = 0; i < times; i++)
+    for (int i = 0; i < Times; i++)
     {
         plain.Add(measure(row, null));
         hosted.Add(measure(row, row.RunOptions));
@@ -80,7 +81,7 @@ static double Elapsed(Row row, string[]? runOptions) => 1 / row.Run(runOptions).
 
 double RoundsPerSecond(Row row, string[]? runOptions)
 {
-    ChildResult result = row.Run(runOptions, "measure", seconds).Result;
+    ChildResult result = row.Run(runOptions, "measure", Seconds).Result;
     if (result.ExitCode != 0)
     {
         Console.Error.WriteLine($"{row.Name}: {result}");
@@ -114,7 +115,7 @@ void Write(Row done, string line)
         writes this file. Hosted: no options. Stress: preempted at every n-th check (`--stress n`, n = 1 where nothing else is said). One P: stressed with `--maxprocs 1`.
         Weave all: .NET itself is woven (`--weave all`). Whole run: time plain / time hosted of the process from start to end with one round of
         work, everything compiled by the JIT on the way, woven assemblies already in the cache. Warm: rounds of work per second hosted / plain after a warm-up. Both are medians of
-        {times} runs each, in turn ({seconds} s each when warm), larger is better. {Environment.ProcessorCount} processors ({RuntimeInformation.OSArchitecture}), {RuntimeInformation.FrameworkDescription}.
+        {Times} runs each, in turn ({Seconds} s each when warm), larger is better; empty where it was not measured. {Environment.ProcessorCount} processors ({RuntimeInformation.OSArchitecture}), {RuntimeInformation.FrameworkDescription}.
 
         | row | what it does | version | hosted | stress | stress, one P | weave all | whole run | warm | remarks |
         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |

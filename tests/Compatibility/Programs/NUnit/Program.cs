@@ -13,9 +13,12 @@ return await Rounds.Run(args, () =>
 
 static string Tree(ITestResult result, int depth)
 {
-    string line = $"{new string(' ', depth * 2)}{(depth == 0 ? "suite" : result.Name)} {result.ResultState}{(result.HasChildren ? "" : " " + result.Message?.ReplaceLineEndings(" / ").Trim())}";
+    string line = $"{new string(' ', depth * 2)}{(depth == 0 ? "suite" : result.Name)} {result.ResultState}{(result.HasChildren ? "" : " " + Message(result.Message ?? ""))}";
     return string.Join('\n', new[] { line }.Concat(result.Children.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c => Tree(c, depth + 1))));
 }
+
+// Frames of reflection's stubs come and go with tiering.
+static string Message(string text) => string.Join(" / ", text.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && !l.StartsWith("at ", StringComparison.Ordinal)));
 
 internal sealed class Names : ITestListener
 {

@@ -22,7 +22,8 @@ public sealed class Suite
     public void Constraints_Hold()
     {
         Assert.That(s_once, Is.EqualTo(42));
-        Assert.That(_numbers, Is.Ordered.And.All.Positive.And.Member(2));
+        Assert.That(_numbers, Is.Ordered);
+        Assert.That(_numbers, Is.All.Positive);
         Assert.That(() => throw new ArgumentException("bad"), Throws.ArgumentException.With.Message.EqualTo("bad"));
         Assert.That(new[] { "b", "a" }, Is.EquivalentTo(new[] { "a", "b" }));
         Assert.That(0.1 + 0.2, Is.EqualTo(0.3).Within(1e-9));
@@ -36,11 +37,11 @@ public sealed class Suite
         Assert.That(async () => await Task.FromResult(3), Is.EqualTo(3));
     }
 
-    [TestCase(1, 1)]
-    [TestCase(10, 55)]
-    [TestCase(30, 832040)]
-    [TestCase(5, ExpectedResult = 5)]
-    public int Fib_Of(int n, int wanted = 5)
+    [TestCase(1, ExpectedResult = 1)]
+    [TestCase(10, ExpectedResult = 55)]
+    [TestCase(30, ExpectedResult = 832040)]
+    [TestCase(5, ExpectedResult = 6)]
+    public int Fib_Of(int n)
     {
         int a = 0, b = 1;
         for (int i = 0; i < n; i++)
@@ -48,7 +49,6 @@ public sealed class Suite
             (a, b) = (b, a + b);
         }
 
-        Assert.That(a, Is.EqualTo(wanted));
         return a;
     }
 
@@ -83,7 +83,6 @@ public sealed class Suite
     }
 
     [Test]
-    [Apartment(ApartmentState.MTA)]
     [RequiresThread]
     public void Runs_OnAThreadOfItsOwn() => Assert.That(Thread.CurrentThread.IsThreadPoolThread, Is.False);
 
