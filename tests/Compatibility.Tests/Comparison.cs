@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.RegularExpressions;
 using ILPreempt.TestUtils;
 using Xunit;
 
@@ -7,8 +6,7 @@ namespace ILPreempt.Compatibility.Tests;
 
 /// <summary>
 /// Rule 1 as an assertion: the same program, arguments and input, once under plain dotnet and once under
-/// <c>ilpreempt run</c>, must write the same to stdout and stderr and end with the same code. Nothing is taken out of the
-/// outputs but what the caller names (times, ports); a crash trace is compared line by line with the rest.
+/// <c>ilpreempt run</c>, must write the same to stdout and stderr and end with the same code, as <see cref="Difference"/> has it.
 /// </summary>
 internal static class Comparison
 {
@@ -39,40 +37,9 @@ internal static class Comparison
     /// <summary>Compares two runs; on a difference shows both whole.</summary>
     internal static void AssertSame(ChildResult plain, ChildResult hosted, Func<string, string>? normalise = null)
     {
-        normalise ??= text => text;
-        if (plain.ExitCode != hosted.ExitCode
-            || normalise(plain.StdOut) != normalise(hosted.StdOut)
-            || normalise(plain.StdErr) != normalise(hosted.StdErr))
+        if (Difference.Between(plain, hosted, normalise) is { } difference)
         {
-            Assert.Fail($"{FirstDifference(plain, hosted, normalise)}\n\nplain: {plain}\n\nhosted: {hosted}");
+            Assert.Fail(difference);
         }
-    }
-
-    /// <summary>A normaliser that replaces what matches each pattern by one mark.</summary>
-    internal static Func<string, string> Without(params string[] patterns) =>
-        text => patterns.Aggregate(text, (t, pattern) => Regex.Replace(t, pattern, "<any>"));
-
-    /// <summary>The same lines in order of their text.</summary>
-    internal static string Sorted(string text) => string.Join('\n', text.Split('\n').Order(StringComparer.Ordinal));
-
-    private static string FirstDifference(ChildResult plain, ChildResult hosted, Func<string, string> normalise)
-    {
-        if (plain.ExitCode != hosted.ExitCode)
-        {
-            return $"exit code {plain.ExitCode} plain, {hosted.ExitCode} hosted";
-        }
-
-        (string what, string a, string b) = normalise(plain.StdOut) != normalise(hosted.StdOut)
-            ? ("stdout", plain.StdOut, hosted.StdOut)
-            : ("stderr", plain.StdErr, hosted.StdErr);
-        string[] left = normalise(a).Split('\n');
-        string[] right = normalise(b).Split('\n');
-        int line = 0;
-        while (line < left.Length && line < right.Length && left[line] == right[line])
-        {
-            line++;
-        }
-
-        return $"{what}, line {line + 1}:\n  plain  {left.ElementAtOrDefault(line) ?? "(ended)"}\n  hosted {right.ElementAtOrDefault(line) ?? "(ended)"}";
     }
 }

@@ -32,6 +32,8 @@ internal sealed record Sample(string App, params string[] Arguments)
         ["Load"] = nameof(LoadTests),
         ["Measures"] = "driven by tests/Benchmarks and Host.Tests",
         ["WebApp"] = nameof(WebAppTests),
+        ["XunitV2Tests"] = nameof(CorpusTests),
+        ["XunitV3Tests"] = nameof(CorpusTests),
         ["Plugin"] = "loaded by PluginHost",
         ["HostProbe"] = "driven by Host.Tests",
         ["Scenarios"] = "driven by Runtime.Tests",
@@ -79,8 +81,6 @@ internal sealed record Sample(string App, params string[] Arguments)
         new("CommandLineApp", "fail"),
         new("CommandLineApp", "nosuch", "--bad"),
         new("CommandLineApp", "crash"),
-        new("XunitV2Tests"),
-        new("XunitV3Tests", "-parallel", "none", "-noColor") { Varying = [@"Time: [\d.]+s", @"ID = '\w+'"], AnyOrder = true },
         .. new[]
         {
             "main", "thread", "pool", "inner", "handler", "finally", "failfast", "failfastinner", "exit", "exitthread", "exitloop",

@@ -59,7 +59,7 @@ public class SampleTests
     {
         Sample sample = Find(name);
         ChildOptions options = new() { Input = sample.Input, Timeout = timeout };
-        Func<string, string> without = Comparison.Without(sample.Varying);
+        Func<string, string> without = Difference.Without(sample.Varying);
         Comparison.AssertSame(
             sample.Name,
             Repo.TestApp(sample.App),
@@ -67,7 +67,7 @@ public class SampleTests
             options,
             runOptions,
             environment.Select(e => KeyValuePair.Create(e.Name, (string?)e.Value)),
-            sample.AnyOrder ? text => Comparison.Sorted(without(text)) : without);
+            sample.AnyOrder ? text => Difference.Sorted(without(text)) : without);
     }
 
     private static Sample Find(string name) => Sample.All.Single(s => s.Name == name);

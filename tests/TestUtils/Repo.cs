@@ -17,8 +17,11 @@ public static class Repo
     public static string Dotnet { get; } = FindDotnet();
 
     /// <summary>The built assembly of the sample program TestApps/<paramref name="name"/>.</summary>
-    public static string TestApp(string name) =>
-        Existing(Path.Combine(Root, "TestApps", name, "bin", Configuration, "net10.0", name + ".dll"));
+    public static string TestApp(string name) => Built(Path.Combine("TestApps", name), name);
+
+    /// <summary>The built assembly of a project in a folder of the repository.</summary>
+    public static string Built(string folder, string assembly) =>
+        Existing(Path.Combine(Root, folder, "bin", Configuration, "net10.0", assembly + ".dll"));
 
     private static string Existing(string path) => File.Exists(path)
         ? path

@@ -1,11 +1,11 @@
 using System.Text;
 
-namespace ILPreempt.Compatibility.Tests;
+namespace ILPreempt.Compatibility;
 
 /// <summary>A C# program of a chosen size that uses most of the language, so that a compiler has something to chew on.</summary>
-internal static class GeneratedSource
+public static class GeneratedSource
 {
-    internal static string CSharp(int classes)
+    public static string CSharp(int classes)
     {
         StringBuilder text = new("using System;\nusing System.Collections.Generic;\nusing System.Linq;\nusing System.Threading.Tasks;\nnamespace Generated;\n\n");
         for (int i = 0; i < classes; i++)
@@ -72,7 +72,7 @@ internal static class GeneratedSource
         return text.Append("        Console.WriteLine(total);\n        return 0;\n    }\n}\n").ToString();
     }
 
-    internal static string FSharp(int modules)
+    public static string FSharp(int modules)
     {
         StringBuilder text = new("module Generated\n\n");
         for (int i = 0; i < modules; i++)
