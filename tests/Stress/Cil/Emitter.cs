@@ -84,9 +84,14 @@ internal sealed class Emitter(MethodDefinition method)
             branch.Operand = branch.OpCode.Code == Code.Switch ? places : places[0];
         }
 
-        foreach (Instruction instruction in _code)
+        for (int i = 0; i < _code.Count; i++)
         {
-            body.Instructions.Add(instruction);
+            body.Instructions.Add(_code[i]);
+            if (_code[i].OpCode.FlowControl == FlowControl.Cond_Branch && i + 1 < _code.Count && _code[i].Operand == _code[i + 1])
+            {
+                // The JIT of .NET 10.0.12 crashes on a jump to the next instruction whose operands have side effects. Compilers write none.
+                body.Instructions.Add(Instruction.Create(OpCodes.Nop));
+            }
         }
 
         foreach ((ExceptionHandlerType type, Label[] places, TypeReference? caught) in _regions)
