@@ -254,7 +254,7 @@ public static class ProcessReader
     private static string Reason(GoroutineRow row, IReadOnlyList<FrameSnapshot> frames)
     {
         string reason = (uint)row.WaitReason < s_reasons.Length ? s_reasons[row.WaitReason] : "";
-        return reason == "syscall" && frames.Take(4).Any(f => f.Method.StartsWith("System.Net.Sockets.", StringComparison.Ordinal)) ? "IO wait" : reason;
+        return reason == "syscall" ? WaitTargets.Reason(frames) ?? reason : reason;
     }
 
     private static string State(GoroutineRow row) => (uint)row.Status < s_states.Length ? s_states[row.Status] : "";

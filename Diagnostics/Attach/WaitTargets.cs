@@ -39,7 +39,7 @@ internal static class WaitTargets
     /// <summary>Null if it waits for none of these, or that can't be told.</summary>
     public static WaitTarget? Find(ClrThread thread, IReadOnlyList<FrameSnapshot> frames, Func<uint, long> goroutineOf, SocketAddresses sockets)
     {
-        (string frame, string kind, string wanted) = s_kinds.FirstOrDefault(k => frames.Take(MaxFrames).Any(f => f.Method.StartsWith(k.Frame, StringComparison.Ordinal)));
+        (string frame, string kind, string wanted) = KindOf(frames);
         if (frame == null)
         {
             return null;
@@ -80,6 +80,20 @@ internal static class WaitTargets
 
         return null;
     }
+
+    /// <summary>
+    /// The wait reason of a thread of which the scheduler only saw that it was in native code: it may have lost its P on the way into
+    /// the wait. Null if the frames tell none.
+    /// </summary>
+    public static string? Reason(IReadOnlyList<FrameSnapshot> frames) => KindOf(frames) switch
+    {
+        (_, "socket", _) => "IO wait",
+        (_, "lock", Monitor or "System.Threading.Lock") => "monitor enter",
+        _ => null,
+    };
+
+    private static (string Frame, string Kind, string Type) KindOf(IReadOnlyList<FrameSnapshot> frames) =>
+        s_kinds.FirstOrDefault(k => frames.Take(MaxFrames).Any(f => f.Method.StartsWith(k.Frame, StringComparison.Ordinal)));
 
     private static bool Is(ClrType type, string name)
     {

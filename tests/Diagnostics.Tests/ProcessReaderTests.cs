@@ -85,7 +85,13 @@ public class ProcessReaderTests
                 using Process ready = Process.GetProcessById(int.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
                 try
                 {
-                    snapshot = ProcessReader.Read(ready.Id);
+                    // A thread that is caught in a helper of the runtime has no stack for the debugging library; a moment later it has.
+                    int tries = 5;
+                    do
+                    {
+                        snapshot = ProcessReader.Read(ready.Id);
+                    }
+                    while (--tries > 0 && snapshot.Goroutines.Any(g => g.Frames.Count == 0));
                 }
                 catch (Exception e)
                 {
