@@ -156,26 +156,24 @@ public class EveryStateTests
 
     private static ProcessSnapshot Read(string way, int crowd = Crowd)
     {
-        ProcessSnapshot? snapshot = null;
-        LiveProgram.Use(Repo.TestApp("EveryState"), ["--maxprocs", "1"], [$"{crowd}"], pid => snapshot = way switch
+        Func<int, ProcessSnapshot> read = way switch
         {
-            "socket" => FromSocket(pid),
-            "attach" => ProcessReader.Read(pid, ReadWay.Attach),
-            _ => FromCore(pid),
+            "socket" => static pid => ProcessReader.Read(pid, ReadWay.Socket),
+            "attach" => static pid => ProcessReader.Read(pid, ReadWay.Attach),
+            _ => FromCore,
+        };
+        ProcessSnapshot? snapshot = null;
+        LiveProgram.Use(Repo.TestApp("EveryState"), ["--maxprocs", "1"], [$"{crowd}"], pid =>
+        {
+            // The two that run may be caught where they have no stack: ready but on no CPU for as long as a snapshot waits, or between
+            // managed code and the handler of a signal.
+            snapshot = read(pid);
+            for (int i = 0; i < 10 && snapshot.Goroutines.Any(g => g.Frames.Count == 0); i++)
+            {
+                snapshot = read(pid);
+            }
         });
         return snapshot!;
-    }
-
-    // A thread that was ready but on no CPU for as long as a snapshot waits has no registers to save: its stack is empty then.
-    private static ProcessSnapshot FromSocket(int pid)
-    {
-        ProcessSnapshot snapshot = ProcessReader.Read(pid, ReadWay.Socket);
-        for (int i = 0; i < 10 && snapshot.Goroutines.Any(g => g.Frames.Count == 0); i++)
-        {
-            snapshot = ProcessReader.Read(pid, ReadWay.Socket);
-        }
-
-        return snapshot;
     }
 
     private static ProcessSnapshot FromCore(int pid)
