@@ -185,8 +185,9 @@ internal static unsafe class Adoption
             // sysmon took the P and is about to say so, or has even ended the goroutine.
             Scheduler.AwaitLoss(m);
             Lock.Lock();
-            if (m.IsStopped)
+            if (m.IsStopped || (!m.Dead && m.CurG!.Status != GStatus.Syscall))
             {
+                // It was queued meanwhile, and perhaps has even got a P (QueueLost, under this lock; ResumeStopped, under none).
                 Lock.Unlock();
                 continue;
             }

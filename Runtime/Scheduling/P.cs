@@ -81,6 +81,9 @@ internal sealed unsafe class P
     /// <summary>The owner enters the scheduler. False: the P was taken while its M was in native code.</summary>
     internal bool TryEnter(M m) => Cas(PStatus.Running, m.Id, PStatus.Scheduling, m.Id);
 
+    /// <summary>Whether this M runs user code by this P. It stays so unless sysmon or a signal takes the P.</summary>
+    internal bool IsRunBy(M m) => Volatile.Read(ref _row->State) == Pack(PStatus.Running, m.Id);
+
     /// <summary>The owner goes back to user code. Nobody else changes a Scheduling P, so a store is enough; it publishes the slice for sysmon.</summary>
     internal void Leave(M m)
     {

@@ -91,11 +91,14 @@ internal static unsafe partial class Scheduler
         ExitSyscallSlow(m, m.CurG!);
     }
 
-    /// <summary>Until sysmon has done with the goroutine whose P it took.</summary>
+    /// <summary>
+    /// Until sysmon has done with the goroutine whose P it took. On a busy machine the thread may come here so late that the goroutine
+    /// has been queued and given a P meanwhile.
+    /// </summary>
     internal static void AwaitLoss(M m)
     {
         SpinWait spin = default;
-        while (m.CurG!.Status is not (GStatus.Syscall or GStatus.Dead) && !m.IsStopped)
+        while (m.CurG!.Status is not (GStatus.Syscall or GStatus.Dead) && !m.IsStopped && m.P?.IsRunBy(m) != true)
         {
             spin.SpinOnce(sleep1Threshold: -1);
         }
