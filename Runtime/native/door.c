@@ -612,18 +612,22 @@ static int StartThread(void)
 // Listens at `path`, which only the user may connect to. Returns 0 or -errno.
 EXPORT int ilp_open_door(const char *path, struct ilp_table *table, command_handler command)
 {
-    if (strlen(path) >= sizeof s_address.sun_path) {
+    if (strlen(path) + 1 >= sizeof s_address.sun_path) {
         return -ENAMETOOLONG;
     }
     s_address.sun_family = AF_UNIX;
     strcpy(s_address.sun_path, path);
+    // It gets its name when it listens: another process would take it for one left behind (Sweep).
+    struct sockaddr_un opening = s_address;
+    strcat(opening.sun_path, "~");
     ilp_table = table;
     s_command = command;
     s_opened_by = getpid();
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unlink(path); // left by a process of the same number
+    unlink(opening.sun_path); // left by a process of the same number
     // Linux takes the mode of the file from the socket's own.
-    if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&s_address, sizeof s_address) != 0 || listen(fd, 8) != 0) {
+    if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&opening, sizeof opening) != 0 || listen(fd, 8) != 0
+        || rename(opening.sun_path, path) != 0) {
         int error = errno;
         close(fd);
         return -error;

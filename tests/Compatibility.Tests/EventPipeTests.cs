@@ -37,6 +37,11 @@ internal static class DiagnosticTarget
         Assert.True(SpinWait.SpinUntil(Answers, s_limit), $"process {processId} does not answer");
     }
 
+    /// <summary>Until the socket of a hosted process is there.</summary>
+    internal static void WaitForTheDoor(string processId) => Assert.True(
+        SpinWait.SpinUntil(() => File.Exists(Path.Combine(Path.GetTempPath(), $"ilpreempt-{processId}-socket")), s_limit),
+        $"process {processId} opened no socket");
+
     /// <summary>Opens a session and hands each event to <paramref name="seen"/> until that says that it has seen enough.</summary>
     internal static void Listen(int processId, EventPipeProvider provider, Func<TraceEvent, bool> seen)
     {

@@ -163,12 +163,23 @@ public sealed class TraceTests : IDisposable
     /// <summary>Runs hogs for longer than <paramref name="look"/> needs, calls it once they compute, and ends them.</summary>
     private static void RunHogs(Action<string> look, bool hosted = true)
     {
+        if (hosted)
+        {
+            Action<string> atOnce = look;
+            look = pid =>
+            {
+                // .NET's own port listens before the scheduler is there.
+                DiagnosticTarget.WaitForTheDoor(pid);
+                atOnce(pid);
+            };
+        }
+
         string command = hosted ? "exec \"$0\" run \"$1\" 60" : "exec \"$2\" \"$3\" 1 60";
         RunShell($"echo ready $$; {command}", look, Repo.IlPreempt, Repo.TestApp("Hogs"), Repo.Dotnet, Repo.TestApp("Heartbeat"));
     }
 
     private static void Run(string app, string[] arguments, Action<string> look) =>
-        RunShell("exec \"$0\" run \"$@\"", look, [Repo.IlPreempt, Repo.TestApp(app), .. arguments]);
+        RunShell("exec \"$0\" run \"$@\"", pid => { DiagnosticTarget.WaitForTheDoor(pid); look(pid); }, [Repo.IlPreempt, Repo.TestApp(app), .. arguments]);
 
     private static void RunShell(string script, Action<string> look, params string[] arguments)
     {
