@@ -118,9 +118,10 @@ internal static class WaitTargets
         return o.SyncBlock is { IsMonitorHeld: true } block ? runtime.Threads.FirstOrDefault(t => t.Address == block.HoldingThreadAddress) : null;
     }
 
+    // The id is the system's since .NET 10; it was the managed one before.
     private static ClrThread? LockOwner(ClrRuntime runtime, ClrObject o)
     {
-        int owner = o.Type?.GetFieldByName("_owningThreadId")?.Read<int>(o.Address, interior: false) ?? 0;
-        return owner == 0 ? null : runtime.Threads.FirstOrDefault(t => t.ManagedThreadId == owner);
+        uint owner = o.Type?.GetFieldByName("_owningThreadId")?.Read<uint>(o.Address, interior: false) ?? 0;
+        return owner == 0 ? null : runtime.Threads.FirstOrDefault(t => t.OSThreadId == owner) ?? runtime.Threads.FirstOrDefault(t => t.ManagedThreadId == owner);
     }
 }

@@ -16,6 +16,8 @@ internal struct GList
 
     internal int Count { get; private set; }
 
+    internal readonly G? Head => _head;
+
     internal void PushBack(G g)
     {
         g.SchedLink = null;
@@ -61,9 +63,10 @@ internal struct GList
 
     /// <summary>
     /// Takes the first whose thread slept on <paramref name="cpu"/> among the first few of the head's round, or else the head. Who comes while a
-    /// round is being served waits for the next one, so everybody gets one turn in each.
+    /// round is being served waits for the next one, so everybody gets one turn in each. The goroutine of <paramref name="leaves"/> is
+    /// never preferred: its thread is the one that is to leave this CPU, and two turns in a row would make the others wait twice as long.
     /// </summary>
-    internal G? PopNear(int cpu)
+    internal G? PopNear(int cpu, M? leaves)
     {
         if (_head == null)
         {
@@ -76,7 +79,7 @@ internal struct GList
         G? g = _head;
         for (int i = 0; i < NearWindow && g != null && g.Round == round; i++)
         {
-            if (g.LockedM is M m && SleptOn(m) == cpu)
+            if (g.LockedM is M m && m != leaves && SleptOn(m) == cpu)
             {
                 return before == null ? PopFront() : Unlink(before, g);
             }
@@ -177,11 +180,13 @@ internal sealed class GlobalRunQueue
     /// <summary>
     /// Takes one to run, and up to a fair share more into <paramref name="p"/>'s queue: min(128, n, n/procs + 1)
     /// (Go: globrunqget). <paramref name="max"/> 0 means no further bound. <paramref name="p"/> null: just one.
+    /// <paramref name="stopped"/>: the M that a signal has stopped, if sysmon asks in its place.
     /// </summary>
-    internal G? Get_NeedsLock(P? p, int procs, int max)
+    internal unsafe G? Get_NeedsLock(P? p, int procs, int max, M? stopped = null)
     {
         Lock.AssertHeld();
-        if (_list.Count == 0)
+        M? leaves = stopped ?? p?.M;
+        if (_list.Count == 0 || (max == 1 && stopped == null && IsAloneAndOf(leaves)))
         {
             return null;
         }
@@ -189,15 +194,15 @@ internal sealed class GlobalRunQueue
         int n = Math.Min(_list.Count, (_list.Count / procs) + 1);
         n = max > 0 ? Math.Min(n, max) : n;
         n = Math.Min(n, (int)LocalRunQueue.Capacity / 2);
-        int cpu = _late > 0 ? -1 : Libc.CurrentCpu();
-        G first = Pop(cpu);
+        int cpu = _late > 0 ? -1 : stopped != null ? stopped.Slot->Cpu : Libc.CurrentCpu();
+        G first = Pop(cpu, leaves);
         if (p != null)
         {
             // At most half the ring and the caller found its own ring empty or takes one only, so Put cannot overflow
             // into this queue, whose lock is held.
             for (int i = 1; i < n; i++)
             {
-                p.RunQueue.Put(Pop(cpu), next: false, this);
+                p.RunQueue.Put(Pop(cpu, leaves), next: false, this);
             }
         }
 
@@ -207,6 +212,9 @@ internal sealed class GlobalRunQueue
         return first;
     }
 
+    // A look out of turn is for those who wait here, not for the one that was stopped this moment and stands before nobody.
+    private bool IsAloneAndOf(M? leaves) => leaves != null && _list.Count == 1 && _list.Head!.LockedM == leaves;
+
     // The late ones stand at the head and are taken in their order.
-    private G Pop(int cpu) => (cpu < 0 ? _list.PopFront() : _list.PopNear(cpu))!;
+    private G Pop(int cpu, M? leaves) => (cpu < 0 ? _list.PopFront() : _list.PopNear(cpu, leaves))!;
 }

@@ -48,6 +48,9 @@ internal sealed class LocalRunQueue
         }
     }
 
+    /// <summary>Who is in runnext at this moment; a thief may take it.</summary>
+    internal G? Next => Volatile.Read(ref _runNext);
+
     /// <summary>
     /// Owner only. Puts at the tail, or into runnext (the one it displaces goes to the tail). A full ring moves its older half
     /// and <paramref name="g"/> to <paramref name="overflow"/> (Go: runqput, runqputslow).

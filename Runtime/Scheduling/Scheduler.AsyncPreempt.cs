@@ -69,7 +69,7 @@ internal static unsafe partial class Scheduler
         g.CasStatus(GStatus.Preempted, GStatus.Runnable);
         RunQ.Put_NeedsLock(g);
         RunQ.Lock.Unlock();
-        HandOffP(p);
+        HandOffP(p, m);
     }
 
     /// <summary>

@@ -132,7 +132,7 @@ internal static unsafe partial class Scheduler
             ScheduleFuzz.Shuffle(p);
         }
 
-        if ((p.SchedTick % GlobalEvery == 0 || RunQ.HasLate) && GetGlobal(p, 1) is G fair)
+        if (((p.SchedTick % GlobalEvery == 0 && !WokenIsNext(p)) || RunQ.HasLate) && GetGlobal(p, 1) is G fair)
         {
             return fair;
         }
@@ -151,7 +151,7 @@ internal static unsafe partial class Scheduler
         return g ?? GetGlobal(p, 0);
     }
 
-    internal static G? GetGlobal(P p, int max)
+    internal static G? GetGlobal(P p, int max, M? stopped = null)
     {
         if (RunQ.Count == 0)
         {
@@ -159,7 +159,7 @@ internal static unsafe partial class Scheduler
         }
 
         RunQ.Lock.Lock();
-        G? g = RunQ.Get_NeedsLock(p, Procs, max);
+        G? g = RunQ.Get_NeedsLock(p, Procs, max, stopped);
         RunQ.Lock.Unlock();
         return g;
     }

@@ -186,9 +186,9 @@ internal static unsafe partial class Scheduler
 
     /// <summary>
     /// A P lost its M: start another exactly in the cases in which FindRunnable would find something, else let it idle
-    /// (Go: handoffp). Called by the M that leaves, or by sysmon.
+    /// (Go: handoffp). Called by the M that leaves, or by sysmon: for <paramref name="stopped"/>, whose CPU is free now, or for one in native code.
     /// </summary>
-    private static void HandOffP(P p)
+    private static void HandOffP(P p, M? stopped = null)
     {
         Interlocked.Increment(ref Handoffs);
         Tracing.Handoff(p);
@@ -199,8 +199,8 @@ internal static unsafe partial class Scheduler
             // Nobody else owns the P here, so this thread may take from its queue in the owner's place and wake the right M at once.
             bool inheritTime = false;
             p.SliceStart = Clock.Now();
-            G? g = p.SchedTick % GlobalEvery == 0 || RunQ.HasLate ? GetGlobal(p, 1) : null;
-            g ??= p.RunQueue.Get(out inheritTime) ?? GetGlobal(p, 1);
+            G? g = p.SchedTick % GlobalEvery == 0 || RunQ.HasLate ? GetGlobal(p, 1, stopped) : null;
+            g ??= p.RunQueue.Get(out inheritTime) ?? GetGlobal(p, 1, stopped);
             if (g != null)
             {
                 GiveP(p, g, inheritTime);

@@ -18,9 +18,22 @@ internal static unsafe partial class Scheduler
 
     private static bool IsShortTurn(P p, long now) => now - p.SliceStart < WakeupNs;
 
+    private static bool WaitedLong(G g, long now) => Settings.Wakeup && g.WaitReason != WaitReason.None && now - g.WaitSince >= WakeupNs;
+
+    /// <summary>
+    /// Whether the look at the global queue is put off for runnext: a slice was cut short for who waits there, and every 61st of them would
+    /// have to wait for a whole slice of a goroutine of the queue instead. The tick stands still while runnext shares a slice, so the
+    /// look is owed until the next choice, and no longer than the slice lasts.
+    /// </summary>
+    private static bool WokenIsNext(P p)
+    {
+        long now = Platform.Clock.Now();
+        return p.RunQueue.Next is G g && WaitedLong(g, now) && now - p.SliceStart < Settings.SliceNs;
+    }
+
     private static void PutWoken_NeedsLock(G g)
     {
-        if (Settings.Wakeup && g.ShortTurn && Platform.Clock.Now() - g.WaitSince >= WakeupNs)
+        if (g.ShortTurn && WaitedLong(g, Platform.Clock.Now()))
         {
             RunQ.PutFirst_NeedsLock(g);
         }

@@ -59,6 +59,12 @@ internal static partial class SysMon
             if (p.M is not M m || (status != PStatus.Running && status != PStatus.Syscall))
             {
                 p.Seen = default;
+                if (status == PStatus.Scheduling && (urgent > 0 || Scheduler.HasDueTimer(p, now)))
+                {
+                    // It may have looked for who is due a moment ago, and read s_nextWake while sysmon was about to wake up by itself.
+                    next = Math.Min(next, now + MinDelayNs);
+                }
+
                 continue;
             }
 

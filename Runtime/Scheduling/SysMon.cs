@@ -20,6 +20,9 @@ internal static partial class SysMon
     private const long MaxDelayNs = 10_000_000;
     private const int IdleRounds = 50;
 
+    /// <summary>What Linux grants at least: sysmon runs for some tens of us at a time, and goes first when it wakes up beside hogs.</summary>
+    private const ulong ShortestKernelSliceNs = 100_000;
+
     /// <summary>Where sysmon sleeps. A thread that a signal has stopped wakes it.</summary>
     internal static readonly Note Note = new();
 
@@ -76,6 +79,8 @@ internal static partial class SysMon
             const int PrSetTimerSlack = 29;
             _ = Libc.PrCtl(PrSetTimerSlack, 1, 0, 0, 0);
         }
+
+        KernelSlice.Ask(ShortestKernelSliceNs);
 
         CpuAlarm.Bind();
         int idle = 0;

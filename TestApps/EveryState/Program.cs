@@ -10,6 +10,8 @@ using ILPreempt.Runtime;
 class Program
 {
     static readonly object s_lock = new();
+    static readonly object s_condition = new();
+    static readonly Lock s_newLock = new();
     static readonly SemaphoreSlim s_semaphore = new(0);
     static readonly TaskCompletionSource<int> s_never = new();
     static int s_there;
@@ -18,18 +20,19 @@ class Program
     static int Main(string[] args)
     {
         int crowd = args.Length > 0 ? int.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : 100;
-        Action[] bodies = [Counting, InsideRegex, SleepingLong, WaitingForTask, OwningTheLock, ReadingASocket, InNativeCode, WaitingForAnEvent];
+        Action[] bodies = [Counting, InsideRegex, SleepingLong, WaitingForTask, OwningTheLock, ReadingASocket, InNativeCode, WaitingForAnEvent, WaitingForAPulse, JoiningAThread];
         foreach (Action body in bodies)
         {
             Goroutine.Start(body);
         }
         SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == bodies.Length);
         Goroutine.Start(EnteringTheLock);
+        Goroutine.Start(EnteringTheNewLock);
         for (int i = 0; i < crowd; i++)
         {
             Goroutine.Start(Crowding);
         }
-        SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == bodies.Length + 1 + crowd);
+        SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == bodies.Length + 2 + crowd);
         FieldInfo waiters = typeof(SemaphoreSlim).GetField("m_waitCount", BindingFlags.Instance | BindingFlags.NonPublic)!;
         SpinWait.SpinUntil(() => (int)waiters.GetValue(s_semaphore)! == crowd);
         Thread.Sleep(500); // for the others to get from their announcement into their wait
@@ -76,8 +79,11 @@ class Program
     {
         lock (s_lock)
         {
-            There();
-            Goroutine.Sleep(TimeSpan.FromDays(1));
+            lock (s_newLock)
+            {
+                There();
+                Goroutine.Sleep(TimeSpan.FromDays(1));
+            }
         }
     }
 
@@ -85,6 +91,29 @@ class Program
     {
         There();
         lock (s_lock) { s_sum++; }
+    }
+
+    static void EnteringTheNewLock()
+    {
+        There();
+        lock (s_newLock) { s_sum++; }
+    }
+
+    static void WaitingForAPulse()
+    {
+        lock (s_condition)
+        {
+            There();
+            Monitor.Wait(s_condition);
+        }
+    }
+
+    static void JoiningAThread()
+    {
+        Thread sleeper = new(() => Thread.Sleep(Timeout.Infinite)) { IsBackground = true };
+        sleeper.Start();
+        There();
+        sleeper.Join();
     }
 
     static void ReadingASocket()

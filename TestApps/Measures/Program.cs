@@ -11,6 +11,7 @@ class Program
 {
     static string s_who;
     static volatile bool s_stop;
+    static long s_sink;
 
     static void Main(string[] args)
     {
@@ -218,17 +219,30 @@ class Program
         Print("max", late[^1]);
     }
 
+    // A microsecond of arithmetic for each look at the clock: reading it is native code, where nobody is stopped, and would be most of the time.
     static void Spin(int me)
     {
-        long now;
-        while ((now = Stopwatch.GetTimestamp()) < s_until) { if (s_last != me) { Switched(me, now); } }
+        long now, x = me;
+        while ((now = Stopwatch.GetTimestamp()) < s_until)
+        {
+            if (s_last != me) { Switched(me, now); }
+            for (int i = 0; i < 1000; i++) { x = (x * 6364136223846793005) + 1; }
+        }
+
+        s_sink = x;
     }
 
     [DoNotWeave]
     static void SpinUnwoven(int me)
     {
-        long now;
-        while ((now = Stopwatch.GetTimestamp()) < s_until) { if (s_last != me) { Switched(me, now); } }
+        long now, x = me;
+        while ((now = Stopwatch.GetTimestamp()) < s_until)
+        {
+            if (s_last != me) { Switched(me, now); }
+            for (int i = 0; i < 1000; i++) { x = (x * 6364136223846793005) + 1; }
+        }
+
+        s_sink = x;
     }
 
     static void Switched(int me, long now)

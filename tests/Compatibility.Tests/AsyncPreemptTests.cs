@@ -130,6 +130,8 @@ public class AsyncPreemptTests
     {
         string end = Path.Combine(Path.GetTempPath(), $"ilpreempt-{Guid.NewGuid():N}.end");
         ChildResult? debugger = null;
+        int sent = 0;
+        bool MoreThan(int before) => SpinWait.SpinUntil(() => Volatile.Read(ref sent) > before, TimeSpan.FromSeconds(30));
         try
         {
             ChildResult result = ChildProcess.Hosted(
@@ -137,14 +139,14 @@ public class AsyncPreemptTests
                 ["until", end],
                 Options(("ILPREEMPT_MAXPROCS", "1"), ("ILPREEMPT_SLICE", "1ms"), ("ILPREEMPT_SCHEDTRACE", "50")) with
                 {
+                    OnErrorLine = (_, line) => Volatile.Write(ref sent, s_signals.Match(line) is { Success: true } m ? int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) : sent),
                     OnOutputLine = (_, line) =>
                     {
-                        if (line.StartsWith("ready ", StringComparison.Ordinal))
+                        if (line.StartsWith("ready ", StringComparison.Ordinal) && MoreThan(0))
                         {
-                            Thread.Sleep(500);
                             debugger = ChildProcess.Plain(
                                 Path.Combine(Repo.Root, "tests", "Debugger", "bin", Repo.Configuration, "net10.0", "ILPreempt.Debugger.dll"), [line[6..], "1000"]);
-                            Thread.Sleep(500);
+                            MoreThan(sent);
                             File.WriteAllText(end, "");
                         }
                     },

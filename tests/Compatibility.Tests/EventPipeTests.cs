@@ -109,6 +109,19 @@ public class EventPipeTests
         Assert.True(want.All(instruments.Contains), string.Join(' ', instruments));
     }
 
+    [Fact]
+    public void Stall_OverEventPipe_ComesWithItsGoroutineAndTheCode()
+    {
+        string? told = null;
+
+        // The line that the program waits for never comes, so reports go on: a pipe that both ends hold has no end.
+        With("f=$(mktemp -u) && mkfifo $f && exec <>$f && rm $f; echo ready $$; exec \"$0\" run --maxprocs 1 --stall 100ms \"$1\" lock", Repo.TestApp("Stalls"), pid => DiagnosticTarget.Listen(
+            pid,
+            new EventPipeProvider("ILPreempt-Scheduler", EventLevel.Warning, 0xF),
+            e => e.EventName == "Stall" && (told = $"{e.PayloadByName("goroutine")}: {e.PayloadByName("what")}") != null));
+        Assert.Matches(@"^\d+: .*held by goroutine \d+, which was preempted", told);
+    }
+
     private static void WithHogs(Action<int> look) =>
         With("echo ready $$; exec \"$0\" run --maxprocs 1 \"$1\" 60", Repo.TestApp("Hogs"), look);
 

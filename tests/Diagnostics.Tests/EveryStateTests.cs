@@ -12,7 +12,7 @@ namespace ILPreempt.Diagnostics.Tests;
 public class EveryStateTests
 {
     private const int Crowd = 50;
-    private const int Others = 10;
+    private const int Others = 13;
 
     public static TheoryData<string> Ways => ["socket", "attach", "core"];
 
@@ -54,6 +54,12 @@ public class EveryStateTests
 
         Assert.Equal(("event", "System.Threading.ManualResetEventSlim"), (AssertWaits(p, "WaitingForAnEvent", "semacquire").WaitsFor?.Kind, One(p, "WaitingForAnEvent").WaitsFor?.Type));
         Assert.Equal(("semaphore", "System.Threading.SemaphoreSlim"), (semaphore?.Kind, semaphore?.Type));
+        GoroutineSnapshot newLock = AssertWaits(p, "EnteringTheNewLock", "monitor enter");
+        Assert.Equal((owner.Id, "lock", "System.Threading.Lock"), (newLock.WaitsFor?.OwnerGoroutine, newLock.WaitsFor?.Kind, newLock.WaitsFor?.Type));
+        AssertWaits(p, "WaitingForAPulse", "sync.Cond.Wait");
+        Assert.Equal(("condition", "System.Object"), Target(p, "WaitingForAPulse"));
+        AssertWaits(p, "JoiningAThread", "semacquire");
+        Assert.Equal(("thread", "System.Threading.Thread"), Target(p, "JoiningAThread"));
         Assert.Equal("task", One(p, "WaitingForTask").WaitsFor?.Kind);
         Assert.Equal(("lock", "timer"), (blocked.WaitsFor?.Kind, owner.WaitsFor?.Kind));
         Assert.InRange(owner.WaitsFor!.Due!.Value, TimeSpan.FromHours(23), TimeSpan.FromHours(24));
@@ -88,9 +94,9 @@ public class EveryStateTests
         ProcessSnapshot p = Read(way);
         AssertFormatsAgree(p);
 
-        // On a busy machine some of the crowd may still be on their way into the wait: another stack, another group. One waits for an event.
+        // On a busy machine some of the crowd may still be on their way into the wait: another stack, another group. One waits for an event and one for a thread.
         MatchCollection groups = Regex.Matches(Written(w => GroupText.Write(p, w)), @"~~~~ (\d+) goroutines \[semacquire\]");
-        Assert.Equal(Crowd + 1, groups.Sum(g => int.Parse(g.Groups[1].Value, CultureInfo.InvariantCulture)));
+        Assert.Equal(Crowd + 2, groups.Sum(g => int.Parse(g.Groups[1].Value, CultureInfo.InvariantCulture)));
     }
 
     private static void AssertFormatsAgree(ProcessSnapshot p)
@@ -111,6 +117,8 @@ public class EveryStateTests
         Assert.Equal(frames, Frames(text[..text.IndexOf("\nthread ", StringComparison.Ordinal)]));
         Assert.Equal(origins, go.Split('\n').Where(l => l.StartsWith("created by ", StringComparison.Ordinal)));
     }
+
+    private static (string?, string?) Target(ProcessSnapshot p, string method) => (One(p, method).WaitsFor?.Kind, One(p, method).WaitsFor?.Type);
 
     private static string Frame(JsonElement f) =>
         f.GetProperty("file").ValueKind == JsonValueKind.Null ? $"{f.GetProperty("method")}" : $"{f.GetProperty("method")}\n\t{f.GetProperty("file")}:{f.GetProperty("line")}";

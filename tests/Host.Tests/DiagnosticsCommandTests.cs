@@ -7,7 +7,7 @@ namespace ILPreempt.Host.Tests;
 /// <summary>ps, top, set, dump, collect and SIGQUIT from the command line, on TestApps/EveryState.</summary>
 public class DiagnosticsCommandTests
 {
-    private const int Goroutines = 15;
+    private const int Goroutines = 18;
     private const int SigQuit = 3;
 
     [Fact]

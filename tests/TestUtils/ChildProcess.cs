@@ -33,6 +33,9 @@ public sealed record ChildOptions
 
     /// <summary>Called from a pool thread for each line of standard output, with the running child: the place to send a signal once the child says it is ready.</summary>
     public Action<ChildProcess, string>? OnOutputLine { get; init; }
+
+    /// <summary>The same for standard error; the two may be called at the same time.</summary>
+    public Action<ChildProcess, string>? OnErrorLine { get; init; }
 }
 
 /// <summary>
@@ -77,7 +80,7 @@ public sealed partial class ChildProcess
         StringBuilder error = new();
         Task readers = Task.WhenAll(
             ReadLines(process.StandardOutput, output, line => options.OnOutputLine?.Invoke(child, line)),
-            ReadLines(process.StandardError, error, _ => { }));
+            ReadLines(process.StandardError, error, line => options.OnErrorLine?.Invoke(child, line)));
         try
         {
             process.StandardInput.Write(options.Input);

@@ -29,6 +29,8 @@ func mix(x uint64, n int) uint64 {
 }
 
 // Two goroutines on one P: how much later than 10 ms after its start each turn was followed by the other's.
+var sink atomic.Int64
+
 func preempt(ms int) {
 	var last int32 = -1
 	var turn time.Time
@@ -38,7 +40,11 @@ func preempt(ms int) {
 	begin := time.Now()
 	for i := 0; i < 2; i++ {
 		go func(me int32) {
+			x := int64(me)
 			for time.Since(begin) < time.Duration(ms)*time.Millisecond {
+				for n := 0; n < 1000; n++ {
+					x = x*6364136223846793005 + 1
+				}
 				if last != me {
 					now := time.Now()
 					if last >= 0 {
@@ -47,6 +53,7 @@ func preempt(ms int) {
 					turn, last = now, me
 				}
 			}
+			sink.Add(x)
 			left.Done()
 		}(int32(i))
 	}

@@ -43,7 +43,7 @@ public sealed unsafe class GlobalRunQueueTests
         Dictionary<long, int> turns = [];
         for (int i = 0; i < 40; i++)
         {
-            G g = list.PopNear(Here)!;
+            G g = list.PopNear(Here, null)!;
             turns[g.Id] = turns.GetValueOrDefault(g.Id) + 1;
             list.PushBack(g);
         }
@@ -59,10 +59,28 @@ public sealed unsafe class GlobalRunQueueTests
         for (int id = 2; id < 20; id++)
         {
             list.PushBack(Slept(id, Here));
-            taken.Add(list.PopNear(Here)!.Id);
+            taken.Add(list.PopNear(Here, null)!.Id);
         }
 
         Assert.Equal(1, taken.IndexOf(1));
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void PopNear_ByThoseWhoWereStopped_NobodyRunsTwiceInARow(int goroutines)
+    {
+        GList list = Of([.. Enumerable.Repeat(Here, goroutines)]);
+        G running = list.PopNear(Here, null)!;
+        List<long> order = [running.Id];
+        for (int i = 1; i < 4 * goroutines; i++)
+        {
+            list.PushBack(running);
+            running = list.PopNear(Here, running.LockedM)!;
+            order.Add(running.Id);
+        }
+
+        Assert.Equal(Enumerable.Range(0, 4 * goroutines).Select(i => (i % goroutines) + 1L), order);
     }
 
     [Fact]
@@ -98,7 +116,7 @@ public sealed unsafe class GlobalRunQueueTests
         long[] ids = new long[n];
         for (int i = 0; i < n; i++)
         {
-            ids[i] = list.PopNear(Here)!.Id;
+            ids[i] = list.PopNear(Here, null)!.Id;
         }
 
         return ids;

@@ -19,7 +19,11 @@ internal static class Workloads
         ["uneven"] = Uneven,
         ["arrivals"] = Arrivals,
         ["sparse"] = Sparse,
+        ["naps"] = Naps,
     };
+
+    /// <summary>How late the sleepers of Naps woke, in this trial.</summary>
+    internal static Histogram NapsLate { get; private set; } = new();
 
     /// <summary>Fork and join: a binary tree, 10 us of work in a leaf. The upper nodes park until their part is done, the others leave the end to their last child.</summary>
     private static void Tree(TrialSetup setup, Action done)
@@ -167,6 +171,48 @@ internal static class Workloads
                 }
             });
         }
+    }
+
+    /// <summary>Two for each P compute until the end, and one sleeps 1 ms as often as the size says, with 20 us of work in between.</summary>
+    private static void Naps(TrialSetup setup, Action done)
+    {
+        Histogram late = NapsLate = new();
+        int left = (2 * setup.Procs) + 1;
+        bool end = false;
+        void EndOne()
+        {
+            if (Runtime.Interlocked.Add(ref left, -1) == 0)
+            {
+                done();
+            }
+        }
+
+        for (int i = 0; i < 2 * setup.Procs; i++)
+        {
+            Scheduler.NewProc(() =>
+            {
+                while (!end)
+                {
+                    User.Compute(100_000);
+                }
+
+                EndOne();
+            });
+        }
+
+        Scheduler.NewProc(() =>
+        {
+            for (int n = 0; n < setup.Size; n++)
+            {
+                long due = Machine.Now + 1_000_000;
+                Scheduler.Sleep(1_000_000);
+                late.Add(Math.Max(0, Machine.Now - due));
+                User.Compute(User.Around(20_000));
+            }
+
+            end = true;
+            EndOne();
+        });
     }
 
     /// <summary>One pair for two Ps; each readies the other after 2 us of work and parks.</summary>

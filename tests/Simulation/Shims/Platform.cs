@@ -78,6 +78,13 @@ namespace ILPreempt.Runtime.Platform
         internal static bool IsRunnable(int tid) => true;
     }
 
+    internal static class KernelSlice
+    {
+        internal static void Ask(ulong ns)
+        {
+        }
+    }
+
     internal static class CpuAlarm
     {
         internal static long Used() => Machine.Computed;
