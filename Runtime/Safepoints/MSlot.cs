@@ -77,7 +77,9 @@ internal unsafe struct MSlot
 
     /// <summary>Its Thread.ManagedThreadId.</summary>
     internal int ManagedId;
-    internal int Reserved;
+
+    /// <summary>1 while its thread is allowed one CPU only, to wake up there (CpuPlacement).</summary>
+    internal int Steered;
 
     /// <summary>Stack position at which the outermost no-preempt region began; 0 outside. See NoPreempt.</summary>
     internal nuint NoPreemptMark;

@@ -143,6 +143,11 @@ internal static unsafe partial class Scheduler
         // parks again says so, then looks whether it is still Stopped.
         Interlocked.Exchange(ref m.Slot->Stop, (int)StopState.None);
         AsyncPreempt.Resume(m.Slot);
+        if (Volatile.Read(ref m.Slot->Handler) == (int)HandlerState.Out)
+        {
+            CpuPlacement.RestoreFromOutside(m);
+        }
+
         if (earliest != 0)
         {
             SysMon.NoteDeadline(earliest);

@@ -94,12 +94,13 @@ internal static unsafe partial class Scheduler
 
     /// <summary>
     /// Gives an unowned P to the thread that must run <paramref name="g"/>: the one with its frames, else a free one
-    /// (Go: startlockedm).
+    /// (Go: startlockedm). <paramref name="cpu"/>: the one that the thread that had the P leaves free; negative if it is not known.
     /// </summary>
-    private static void GiveP(P p, G g, bool inheritTime)
+    private static void GiveP(P p, G g, bool inheritTime, int cpu = -1)
     {
         if (g.LockedM is M locked)
         {
+            CpuPlacement.Steer(locked, cpu);
             if (!ResumeStopped(locked, p, g, inheritTime))
             {
                 Hand(locked, p, g, inheritTime);
@@ -157,6 +158,7 @@ internal static unsafe partial class Scheduler
     {
         P p = m.NextP!;
         G? g = m.NextG;
+        CpuPlacement.Restore(m);
         inheritTime = m.NextInherit;
         m.NextG = null;
         m.NextP = null;
@@ -203,7 +205,7 @@ internal static unsafe partial class Scheduler
             g ??= p.RunQueue.Get(out inheritTime) ?? GetGlobal(p, 1, stopped);
             if (g != null)
             {
-                GiveP(p, g, inheritTime);
+                GiveP(p, g, inheritTime, stopped != null ? stopped.Slot->Cpu : -1);
                 return;
             }
 

@@ -168,7 +168,7 @@ internal static unsafe partial class Scheduler
                 return g;
             }
 
-            GiveP(ReleaseP(m), g, inheritTime);
+            GiveP(ReleaseP(m), g, inheritTime, Libc.CurrentCpu());
             if (StopM(m, out inheritTime) is G mine)
             {
                 return mine;

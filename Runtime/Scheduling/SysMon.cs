@@ -81,7 +81,7 @@ internal static partial class SysMon
         }
 
         KernelSlice.Ask(ShortestKernelSliceNs);
-
+        CpuPlacement.Start();
         CpuAlarm.Bind();
         int idle = 0;
         long delay = MinDelayNs;

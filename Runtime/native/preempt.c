@@ -225,6 +225,16 @@ static int WaitFor(const sigset_t *set)
 }
 
 // The thread is parked (Go: asyncPreempt). `handler` is PARKED; whoever changes it decides how the wait ends.
+// Who wakes this thread may have allowed it only the CPU that became free (Platform/CpuPlacement.cs): it may use all again.
+static void RestoreCpus(struct m_slot *m)
+{
+    if (atomic_exchange(&m->steered, 0) != 0) {
+        unsigned long all[16];
+        memset(all, 0xFF, sizeof all);
+        syscall(SYS_sched_setaffinity, 0, sizeof all, all);
+    }
+}
+
 static void AsyncPreempt(struct m_slot *m)
 {
     sigset_t both, ours;
@@ -255,6 +265,7 @@ static void AsyncPreempt(struct m_slot *m)
             break;
         }
     }
+    RestoreCpus(m);
     atomic_store(&m->handler, HANDLER_OUT);
 }
 

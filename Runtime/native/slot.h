@@ -22,7 +22,7 @@ struct m_slot {
     volatile int32_t cpu;           // where the thread was when it left its goroutine
     _Atomic int32_t capture;        // see ilp_capture
     int32_t managed_id;
-    int32_t reserved;
+    _Atomic int32_t steered; // 1 while the thread is allowed one CPU only, to wake up there
     volatile uint64_t no_preempt_mark;
     _Atomic int64_t *volatile p_state;
     volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code

@@ -78,6 +78,25 @@ namespace ILPreempt.Runtime.Platform
         internal static bool IsRunnable(int tid) => true;
     }
 
+    internal static class CpuPlacement
+    {
+        internal static void Start()
+        {
+        }
+
+        internal static void Steer(M m, int cpu)
+        {
+        }
+
+        internal static void Restore(M m)
+        {
+        }
+
+        internal static void RestoreFromOutside(M m)
+        {
+        }
+    }
+
     internal static class KernelSlice
     {
         internal static void Ask(ulong ns)
