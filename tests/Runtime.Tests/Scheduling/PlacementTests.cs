@@ -16,7 +16,6 @@ public sealed unsafe partial class PlacementTests
     public void Hogs_StoppedAndResumed_MayUseAllCpusAgain()
     {
         ulong all = Allowed();
-        long before = CpuPlacement.Steered;
         int narrow = 0;
         RunHogs(_ =>
         {
@@ -26,9 +25,43 @@ public sealed unsafe partial class PlacementTests
             }
         });
         Assert.Equal(0, narrow);
+    }
 
-        // Six on two CPUs do not all sleep where the next P becomes free.
-        Assert.True(Environment.ProcessorCount == 1 || CpuPlacement.Steered > before, "no thread was steered");
+    [Fact]
+    public void Steer_AParkedThread_MayUseAllCpusWhenItIsAwake()
+    {
+        ulong all = Allowed();
+        int elsewhere = 0;
+        ulong meanwhile = 0, after = 0;
+        G? parked = null;
+        M? its = null;
+        long steered = 0;
+        Gos.Run(
+            () =>
+            {
+                its = M.Current;
+                Scheduler.GoPark((g, _) => { Volatile.Write(ref parked, g); return true; }, null, WaitReason.ChanReceive);
+                after = Allowed();
+            },
+            () =>
+            {
+                while (Volatile.Read(ref parked) is not { Status: GStatus.Waiting })
+                {
+                    Gos.Check();
+                }
+
+                elsewhere = its!.Slot->Cpu == 0 ? 1 : 0;
+                long before = CpuPlacement.Steered;
+                CpuPlacement.Steer(its, elsewhere);
+                steered = CpuPlacement.Steered - before;
+                meanwhile = Allowed(its.Tid);
+                Scheduler.GoReady(parked!);
+            });
+        Assert.Equal(all, after);
+        if (Environment.ProcessorCount > 1)
+        {
+            Assert.Equal((1L, 1UL << elsewhere), (steered, meanwhile));
+        }
     }
 
     [Fact]
@@ -90,10 +123,10 @@ public sealed unsafe partial class PlacementTests
     }
 
     /// <summary>The first 64 CPUs of those that the calling thread may use.</summary>
-    private static ulong Allowed()
+    private static ulong Allowed(int tid = 0)
     {
         ulong* mask = stackalloc ulong[16];
-        Assert.True(GetAffinity(0, 128, mask) >= 0);
+        Assert.True(GetAffinity(tid, 128, mask) >= 0);
         return mask[0];
     }
 
