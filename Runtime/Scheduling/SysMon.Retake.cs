@@ -119,9 +119,11 @@ internal static partial class SysMon
                 urgent--;
                 next = Math.Min(next, Ask(m.CurG, GStatus.Running, ref seen.Request, now));
                 next = Math.Min(next, AskBySignal(m, ref seen.Request, now));
-                if (p.Status == PStatus.Preempted)
+
+                // Not m: it may have passed the P on meanwhile, and the next one was stopped by the signal that was on its way.
+                if (p.Status == PStatus.Preempted && p.M is M stoppedNow)
                 {
-                    Scheduler.PreemptPark(p, m);
+                    Scheduler.PreemptPark(p, stoppedNow);
                     p.Seen = default;
                 }
             }
