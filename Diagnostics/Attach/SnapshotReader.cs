@@ -8,7 +8,7 @@ using Microsoft.Diagnostics.Runtime;
 namespace ILPreempt.Diagnostics.Attach;
 
 /// <summary>
-/// Reads the memory of a process's forked copy over its socket (Runtime/native/door.c). The copy never changes, so what was read
+/// Reads the memory of a process's forked copy over its socket (Runtime/native/snapshot.c). The copy never changes, so what was read
 /// once is kept, 64 KB at a time: the debugging library reads the same pages again and again, a few bytes each.
 /// </summary>
 internal sealed class SnapshotReader : IDataReader, IDisposable
