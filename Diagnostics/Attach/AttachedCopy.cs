@@ -12,7 +12,7 @@ namespace ILPreempt.Diagnostics.Attach;
 /// is copied: each goroutine reserves 256 MB. A process with more memory than MaxBytes in use stays stopped until all is read.
 /// Rejected: the debugging library's own way, which reads a few bytes at a time while the process stands still. x64 only.
 /// </summary>
-internal sealed partial class AttachedCopy : IDataReader, IDisposable
+internal sealed partial class AttachedCopy : LinuxReader, IDisposable
 {
     private const long MaxBytes = 1L << 30;
     private const int PageSize = 4096;
@@ -27,22 +27,14 @@ internal sealed partial class AttachedCopy : IDataReader, IDisposable
 
     private readonly Dictionary<uint, ulong[]> _registers = [];
     private readonly SortedList<ulong, byte[]> _copied = [];
-    private readonly List<ModuleInfo> _modules = [];
     private bool _stopped;
 
-    private AttachedCopy(int process) => ProcessId = process;
+    private AttachedCopy(int process)
+        : base(process)
+    {
+    }
 
-    public string DisplayName => $"process {ProcessId}";
-
-    public bool IsThreadSafe => false;
-
-    public OSPlatform TargetPlatform => OSPlatform.Linux;
-
-    public Architecture Architecture => Architecture.X64;
-
-    public int ProcessId { get; }
-
-    public int PointerSize => 8;
+    public override string DisplayName => $"process {ProcessId}";
 
     /// <summary>How long the process stood still; null if it still does.</summary>
     public TimeSpan? Paused { get; private set; }
@@ -87,13 +79,7 @@ internal sealed partial class AttachedCopy : IDataReader, IDisposable
         _stopped = false;
     }
 
-    public IEnumerable<ModuleInfo> EnumerateModules() => _modules;
-
-    public void FlushCachedData()
-    {
-    }
-
-    public int Read(ulong address, Span<byte> buffer)
+    public override int Read(ulong address, Span<byte> buffer)
     {
         int done = 0;
         while (done < buffer.Length)
@@ -112,22 +98,7 @@ internal sealed partial class AttachedCopy : IDataReader, IDisposable
         return done;
     }
 
-    public bool Read<T>(ulong address, out T value)
-        where T : unmanaged
-    {
-        value = default;
-        Span<byte> bytes = MemoryMarshal.AsBytes(new Span<T>(ref value));
-        return Read(address, bytes) == bytes.Length;
-    }
-
-    public T Read<T>(ulong address)
-        where T : unmanaged => Read(address, out T value) ? value : default;
-
-    public bool ReadPointer(ulong address, out ulong value) => Read(address, out value);
-
-    public ulong ReadPointer(ulong address) => Read<ulong>(address);
-
-    public bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
+    public override bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
     {
         const int Flags = 0x30;
         const uint ControlAndIntegers = 0x100003;
@@ -308,7 +279,7 @@ internal sealed partial class AttachedCopy : IDataReader, IDisposable
         {
             if (path.StartsWith('/') && seen.Add(path) && ModuleInfo.TryCreate(this, start, path) is ModuleInfo module)
             {
-                _modules.Add(module);
+                Modules.Add(module);
             }
         }
     }

@@ -8,10 +8,10 @@ using Microsoft.Diagnostics.Runtime;
 namespace ILPreempt.Diagnostics.Attach;
 
 /// <summary>
-/// Reads the memory of a process's forked copy over its socket (Runtime/native/door.c). The copy never changes, so what was read
+/// Reads the memory of a process's forked copy over its socket (Runtime/native/snapshot.c). The copy never changes, so what was read
 /// once is kept, 64 KB at a time: the debugging library reads the same pages again and again, a few bytes each.
 /// </summary>
-internal sealed class SnapshotReader : IDataReader, IDisposable
+internal sealed class SnapshotReader : LinuxReader, IDisposable
 {
     private const int BlockSize = 64 * 1024;
     private const int TimeoutMs = 10_000;
@@ -20,25 +20,11 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
     private readonly Socket _socket;
     private readonly Dictionary<ulong, byte[]> _blocks = [];
     private readonly Dictionary<uint, (ulong Sp, ulong Pc)> _places = [];
-    private readonly List<ModuleInfo> _modules = [];
 
     private SnapshotReader(Socket socket, int process)
-    {
-        _socket = socket;
-        ProcessId = process;
-    }
+        : base(process) => _socket = socket;
 
-    public string DisplayName => $"snapshot of process {ProcessId}";
-
-    public bool IsThreadSafe => false;
-
-    public OSPlatform TargetPlatform => OSPlatform.Linux;
-
-    public Architecture Architecture => RuntimeInformation.ProcessArchitecture;
-
-    public int ProcessId { get; }
-
-    public int PointerSize => 8;
+    public override string DisplayName => $"snapshot of process {ProcessId}";
 
     /// <summary>How long the process stood still.</summary>
     public TimeSpan Paused { get; private set; }
@@ -99,13 +85,7 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
     /// <summary>As Read, for large parts that are read once.</summary>
     public byte[] ReadOnce(ulong address, int length) => Request(ReadRequest, address, length);
 
-    public IEnumerable<ModuleInfo> EnumerateModules() => _modules;
-
-    public void FlushCachedData()
-    {
-    }
-
-    public int Read(ulong address, Span<byte> buffer)
+    public override int Read(ulong address, Span<byte> buffer)
     {
         int done = 0;
         while (done < buffer.Length)
@@ -132,23 +112,8 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
         return done > 0 ? done : ReadUncached(address, buffer);
     }
 
-    public bool Read<T>(ulong address, out T value)
-        where T : unmanaged
-    {
-        value = default;
-        Span<byte> bytes = MemoryMarshal.AsBytes(new Span<T>(ref value));
-        return Read(address, bytes) == bytes.Length;
-    }
-
-    public T Read<T>(ulong address)
-        where T : unmanaged => Read(address, out T value) ? value : default;
-
-    public bool ReadPointer(ulong address, out ulong value) => Read(address, out value);
-
-    public ulong ReadPointer(ulong address) => Read<ulong>(address);
-
     /// <summary>Where the thread entered the kernel; SavedRegisters knows more of those that run managed code.</summary>
-    public bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
+    public override bool GetThreadContext(uint threadID, uint contextFlags, Span<byte> context)
     {
         const int Flags = 0x30, Rsp = 0x98, Rip = 0xF8;
         const uint ControlAndIntegers = 0x100003;
@@ -234,7 +199,7 @@ internal sealed class SnapshotReader : IDataReader, IDisposable
             ulong start = ulong.Parse(parts[0].AsSpan(0, parts[0].IndexOf('-', StringComparison.Ordinal)), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             if (ModuleInfo.TryCreate(this, start, parts[5]) is ModuleInfo module)
             {
-                _modules.Add(module);
+                Modules.Add(module);
             }
         }
     }

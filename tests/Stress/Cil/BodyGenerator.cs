@@ -10,7 +10,7 @@ namespace ILPreempt.Stress.Cil;
 /// <remarks>
 /// Valid by construction: expressions know their kind, statements begin and end with an empty stack, a jump goes only where its
 /// regions allow. It ends because a jump back draws on the one store of fuel or counts to a bound, and a call draws on fuel and depth.
-/// Here: variables, regions and the frame; <c>BodyGenerator.Statements.cs</c> and <c>BodyGenerator.Expressions.cs</c> have the rest.
+/// Here: variables and the frame; the other parts have statements, loops, regions, expressions and calls.
 /// </remarks>
 internal sealed partial class BodyGenerator
 {
