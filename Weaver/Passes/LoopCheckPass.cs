@@ -73,7 +73,8 @@ internal sealed class LoopCheckPass : IMethodPass
             }
             else
             {
-                AtHead(editor, members[k], [.. pace?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
+                // Around loops the test saves nothing (docs/weaving.md).
+                AtHead(editor, members[k], [.. (pace is { IsInnermost: true } ? pace.Test(v => v) : []), .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
             }
 
             Count(context, pace is not null || forms[k].WhenUp is not null);
