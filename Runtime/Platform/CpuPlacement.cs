@@ -18,21 +18,15 @@ internal static unsafe class CpuPlacement
     private const int Words = 16;
     private const int MaxCpus = Words * 64;
 
-    private static readonly nint s_get = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 123 : 204;
-    private static readonly nint s_set = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 122 : 203;
-
     private static readonly ulong* s_all = (ulong*)NativeMemory.AllocZeroed(Words, sizeof(ulong));
     private static readonly ulong* s_free = (ulong*)NativeMemory.AllocZeroed(Words, sizeof(ulong));
     private static volatile bool s_on;
     private static int s_sysmon;
 
-    /// <summary>How often a thread was sent to another CPU than its own, since the start.</summary>
-    internal static long Steered;
-
     /// <summary>Learns on sysmon's thread which CPUs there are for who has no wish. Off where that thread has been restricted.</summary>
     internal static void Start()
     {
-        if (!OperatingSystem.IsLinux() || s_get == 0 || Environment.ProcessorCount == 1)
+        if (!OperatingSystem.IsLinux() || Environment.ProcessorCount == 1)
         {
             return;
         }
@@ -52,31 +46,31 @@ internal static unsafe class CpuPlacement
         }
     }
 
-    /// <summary>Any thread, before it wakes the M: it is to wake on <paramref name="cpu"/> (negative: wherever).</summary>
-    internal static void Steer(M m, int cpu)
+    /// <summary>Any thread, before it wakes the M: it is to wake on <paramref name="cpu"/> (negative: wherever). False: it wakes where the kernel thinks best.</summary>
+    internal static bool Steer(M m, int cpu)
     {
         if (!s_on || cpu is < 0 or >= MaxCpus || m.Slot->Cpu == cpu)
         {
-            return;
+            return false;
         }
 
         ulong* its = stackalloc ulong[Words];
         ulong* sysmons = stackalloc ulong[Words];
         if (!Get(m.Tid, its) || !Get(s_sysmon, sysmons) || !Same(its, sysmons) || !Same(sysmons, s_free))
         {
-            return;
+            return false;
         }
 
         new Span<ulong>(its, Words).Clear();
         its[cpu / 64] = 1UL << (cpu % 64);
         Volatile.Write(ref m.Slot->Steered, 1);
-        if (!Set(m.Tid, its))
+        if (Set(m.Tid, its))
         {
-            Volatile.Write(ref m.Slot->Steered, 0);
-            return;
+            return true;
         }
 
-        Interlocked.Increment(ref Steered);
+        Volatile.Write(ref m.Slot->Steered, 0);
+        return false;
     }
 
     /// <summary>The M itself, once it is awake. In the signal handler native/preempt.c does the same.</summary>
@@ -100,10 +94,10 @@ internal static unsafe class CpuPlacement
     private static bool Get(int tid, ulong* mask)
     {
         new Span<ulong>(mask, Words).Clear();
-        return Libc.Syscall(s_get, tid, Words * sizeof(ulong), (nint)mask, 0, 0, 0) > 0;
+        return Libc.SchedGetAffinity(tid, Words * sizeof(ulong), mask) >= 0;
     }
 
-    private static bool Set(int tid, ulong* mask) => Libc.Syscall(s_set, tid, Words * sizeof(ulong), (nint)mask, 0, 0, 0) == 0;
+    private static bool Set(int tid, ulong* mask) => Libc.SchedSetAffinity(tid, Words * sizeof(ulong), mask) == 0;
 
     private static bool Same(ulong* a, ulong* b) => new Span<ulong>(a, Words).SequenceEqual(new Span<ulong>(b, Words));
 }

@@ -10,8 +10,13 @@ namespace ILPreempt.Runtime.Platform;
 /// </summary>
 internal static unsafe class KernelSlice
 {
-    private static readonly nint s_get = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 275 : 315;
-    private static readonly nint s_set = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 274 : 314;
+    // The C library has no functions for them before glibc 2.41.
+    private static readonly (nint Get, nint Set) s_numbers = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => (315, 314),
+        Architecture.Arm64 => (275, 274),
+        _ => (0, 0),
+    };
 
     /// <summary>struct sched_attr, first version.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -31,13 +36,13 @@ internal static unsafe class KernelSlice
     internal static void Ask(ulong ns)
     {
         Attributes now = default;
-        if (!OperatingSystem.IsLinux() || Libc.Syscall(s_get, 0, (nint)(&now), sizeof(Attributes), 0, 0, 0) != 0 || now.Policy != 0)
+        if (!OperatingSystem.IsLinux() || s_numbers.Get == 0 || Libc.Syscall(s_numbers.Get, 0, (nint)(&now), sizeof(Attributes), 0, 0, 0) != 0 || now.Policy != 0)
         {
             return;
         }
 
         now.Size = (uint)sizeof(Attributes);
         now.Runtime = ns;
-        _ = Libc.Syscall(s_set, 0, (nint)(&now), 0, 0, 0, 0);
+        _ = Libc.Syscall(s_numbers.Set, 0, (nint)(&now), 0, 0, 0, 0);
     }
 }

@@ -24,6 +24,13 @@ internal static unsafe partial class Libc
     [DllImport("libc", EntryPoint = "sched_getcpu")]
     private static extern int SchedGetCpu();
 
+    /// <summary>The CPUs that a thread may use (0: the caller), as bits; <paramref name="size"/> in bytes.</summary>
+    [DllImport("libc", EntryPoint = "sched_getaffinity")]
+    internal static extern int SchedGetAffinity(int tid, nint size, ulong* cpus);
+
+    [DllImport("libc", EntryPoint = "sched_setaffinity")]
+    internal static extern int SchedSetAffinity(int tid, nint size, ulong* cpus);
+
     [DllImport("libc", EntryPoint = "write")]
     internal static extern nint Write(int fd, byte* bytes, nint count);
 

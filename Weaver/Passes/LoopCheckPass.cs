@@ -66,15 +66,15 @@ internal sealed class LoopCheckPass : IMethodPass
         Instruction[] entries = ColdTwin.Add(editor, nest, members, [.. forms.Select(f => f.GoOn)], context.Runtime.Poll, (l, map) => Check(editor, l, paces[l], map, context));
         for (int k = 0; k < members.Count; k++)
         {
-            LoopPace? pace = paces[members[k]];
+            // Around loops the test of a counter saves nothing (docs/weaving.md).
+            LoopPace? pace = paces[members[k]] is { IsInnermost: true } tested ? tested : null;
             if (forms[k].WhenUp is { } branch)
             {
                 branch.Operand = entries[k];
             }
             else
             {
-                // Around loops the test saves nothing (docs/weaving.md).
-                AtHead(editor, members[k], [.. (pace is { IsInnermost: true } ? pace.Test(v => v) : []), .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
+                AtHead(editor, members[k], [.. pace?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
             }
 
             Count(context, pace is not null || forms[k].WhenUp is not null);

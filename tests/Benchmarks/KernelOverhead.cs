@@ -45,11 +45,17 @@ internal static class KernelOverhead
         for (int i = 0; i < processes; i++)
         {
             ChildResult child = ChildProcess.Run(Repo.Dotnet, [typeof(KernelOverhead).Assembly.Location, "kernels", "--once", .. args], new ChildOptions { Timeout = TimeSpan.FromMinutes(5) });
+            if (child.ExitCode != 0)
+            {
+                Console.Error.WriteLine(child);
+                return 1;
+            }
+
             foreach (string[] words in child.StdOut.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
             {
                 if (words.Length == 5 && double.TryParse(words[3], CultureInfo.InvariantCulture, out double ratio))
                 {
-                    CollectionsMarshal.GetValueRefOrAddDefault(all, words[0], out _) ??= [];
+                    all.TryAdd(words[0], []);
                     all[words[0]].Add((ratio, double.Parse(words[4], CultureInfo.InvariantCulture)));
                 }
             }

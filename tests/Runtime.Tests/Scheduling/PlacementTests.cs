@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
 using ILPreempt.Runtime.Tests.Support;
@@ -7,7 +6,7 @@ using Xunit;
 namespace ILPreempt.Runtime.Tests.Scheduling;
 
 /// <summary>Which CPUs a goroutine's thread may use, as its code sees it after it was stopped and resumed many times.</summary>
-public sealed unsafe partial class PlacementTests
+public sealed unsafe class PlacementTests
 {
     private const int Hogs = 6;
     private const int Stops = 20;
@@ -17,7 +16,7 @@ public sealed unsafe partial class PlacementTests
     {
         ulong all = Allowed();
         int narrow = 0;
-        RunHogs(_ =>
+        RunHogs(() =>
         {
             if (Allowed() != all)
             {
@@ -31,17 +30,39 @@ public sealed unsafe partial class PlacementTests
     public void Steer_AParkedThread_MayUseAllCpusWhenItIsAwake()
     {
         ulong all = Allowed();
-        int elsewhere = 0;
+        (bool steered, ulong meanwhile, ulong after, int cpu) = SteerWhileParked(before: () => { });
+        Assert.Equal(all, after);
+        if (Environment.ProcessorCount > 1)
+        {
+            Assert.Equal((true, 1UL << cpu), (steered, meanwhile));
+        }
+    }
+
+    [Fact]
+    public void Steer_AThreadThatRestrictedItself_IsLeftAlone()
+    {
+        ulong all = Allowed();
+        (bool steered, ulong meanwhile, ulong after, _) = SteerWhileParked(before: () => Allow(1), end: () => Allow(all));
+        Assert.Equal((1UL, 1UL), (meanwhile, after));
+        Assert.False(steered && all != 1);
+    }
+
+    /// <summary>A goroutine parks, another steers its thread and readies it. What the thread may use in between and after, and where it was sent.</summary>
+    private static (bool Steered, ulong Meanwhile, ulong After, int Cpu) SteerWhileParked(Action before, Action? end = null)
+    {
+        int cpu = 0;
         ulong meanwhile = 0, after = 0;
         G? parked = null;
         M? its = null;
-        long steered = 0;
+        bool steered = false;
         Gos.Run(
             () =>
             {
+                before();
                 its = M.Current;
                 Scheduler.GoPark((g, _) => { Volatile.Write(ref parked, g); return true; }, null, WaitReason.ChanReceive);
                 after = Allowed();
+                end?.Invoke(); // the thread serves others after this
             },
             () =>
             {
@@ -50,57 +71,21 @@ public sealed unsafe partial class PlacementTests
                     Gos.Check();
                 }
 
-                elsewhere = its!.Slot->Cpu == 0 ? 1 : 0;
-                long before = CpuPlacement.Steered;
-                CpuPlacement.Steer(its, elsewhere);
-                steered = CpuPlacement.Steered - before;
+                cpu = its!.Slot->Cpu == 0 ? 1 : 0;
+                steered = CpuPlacement.Steer(its, cpu);
                 meanwhile = Allowed(its.Tid);
                 Scheduler.GoReady(parked!);
             });
-        Assert.Equal(all, after);
-        if (Environment.ProcessorCount > 1)
-        {
-            Assert.Equal((1L, 1UL << elsewhere), (steered, meanwhile));
-        }
-    }
-
-    [Fact]
-    public void Hog_RestrictedByItself_StaysRestricted()
-    {
-        ulong all = Allowed();
-        int widened = 0;
-        RunHogs(me =>
-        {
-            if (me != 0)
-            {
-                return;
-            }
-
-            if (Allowed() == all && M.Current!.CurG!.Preemptions == 0)
-            {
-                Allow(1);
-            }
-            else if (Allowed() != 1 && all != 1)
-            {
-                widened++;
-            }
-        }, end: me =>
-        {
-            if (me == 0)
-            {
-                Allow(all); // the thread serves others after this
-            }
-        });
-        Assert.Equal(0, widened);
+        return (steered, meanwhile, after, cpu);
     }
 
     /// <summary>They compute until each of them was stopped so many times, and look after every stop.</summary>
-    private static void RunHogs(Action<int> look, Action<int>? end = null)
+    private static void RunHogs(Action look)
     {
         int enough = 0;
-        Gos.Run(Gos.Times(Hogs, me =>
+        Gos.Run(Gos.Times(Hogs, _ =>
         {
-            look(me);
+            look();
             for (long seen = 0; Volatile.Read(ref enough) < Hogs; Gos.Check())
             {
                 long stops = M.Current!.CurG!.Preemptions;
@@ -109,7 +94,7 @@ public sealed unsafe partial class PlacementTests
                     continue;
                 }
 
-                look(me);
+                look();
                 if (seen < Stops && stops >= Stops)
                 {
                     Interlocked.Increment(ref enough);
@@ -117,8 +102,6 @@ public sealed unsafe partial class PlacementTests
 
                 seen = stops;
             }
-
-            end?.Invoke(me);
         }));
     }
 
@@ -126,7 +109,7 @@ public sealed unsafe partial class PlacementTests
     private static ulong Allowed(int tid = 0)
     {
         ulong* mask = stackalloc ulong[16];
-        Assert.True(GetAffinity(tid, 128, mask) >= 0);
+        Assert.True(Libc.SchedGetAffinity(tid, 128, mask) >= 0);
         return mask[0];
     }
 
@@ -134,12 +117,6 @@ public sealed unsafe partial class PlacementTests
     {
         ulong* mask = stackalloc ulong[16];
         mask[0] = cpus;
-        Assert.Equal(0, SetAffinity(0, 128, mask));
+        Assert.Equal(0, Libc.SchedSetAffinity(0, 128, mask));
     }
-
-    [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
-    private static partial int GetAffinity(int tid, nint size, ulong* mask);
-
-    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
-    private static partial int SetAffinity(int tid, nint size, ulong* mask);
 }

@@ -84,9 +84,7 @@ namespace ILPreempt.Runtime.Platform
         {
         }
 
-        internal static void Steer(M m, int cpu)
-        {
-        }
+        internal static bool Steer(M m, int cpu) => false;
 
         internal static void Restore(M m)
         {
