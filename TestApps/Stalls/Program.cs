@@ -20,10 +20,10 @@ class Program
                 Console.In.ReadLine();
                 Console.WriteLine("done");
                 return 0;
-            case "lock":
+            case "lock" or "locks":
                 Goroutine.Start(Holding);
                 SpinWait.SpinUntil(() => Volatile.Read(ref s_there) == 1);
-                Goroutine.Start(Entering);
+                Goroutine.Start(args[0] == "lock" ? Entering : Arriving);
                 for (int i = 0; i < 3; i++)
                 {
                     Goroutine.Start(Counting);
@@ -100,6 +100,16 @@ class Program
     static void Entering()
     {
         lock (s_lock) { s_there++; }
+    }
+
+    // Each wait is told once; whoever begins to listen late hears of the next one.
+    static void Arriving()
+    {
+        while (!s_end)
+        {
+            Goroutine.Start(Entering);
+            Goroutine.Sleep(TimeSpan.FromSeconds(1));
+        }
     }
 
     static void Sleeping()

@@ -114,8 +114,9 @@ public class EventPipeTests
     {
         string? told = null;
 
-        // The line that the program waits for never comes, so reports go on: a pipe that both ends hold has no end.
-        With("f=$(mktemp -u) && mkfifo $f && exec <>$f && rm $f; echo ready $$; exec \"$0\" run --maxprocs 1 --stall 100ms \"$1\" lock", Repo.TestApp("Stalls"), pid => DiagnosticTarget.Listen(
+        // The line that the program waits for never comes, a pipe that both ends hold has no end; and somebody waits for the lock each second,
+        // so that one stall comes after the listener.
+        With("f=$(mktemp -u) && mkfifo $f && exec <>$f && rm $f; echo ready $$; exec \"$0\" run --maxprocs 1 --stall 100ms \"$1\" locks", Repo.TestApp("Stalls"), pid => DiagnosticTarget.Listen(
             pid,
             new EventPipeProvider("ILPreempt-Scheduler", EventLevel.Warning, 0xF),
             e => e.EventName == "Stall" && (told = $"{e.PayloadByName("goroutine")}: {e.PayloadByName("what")}") != null));

@@ -24,10 +24,10 @@ public class StallReportTests
         Assert.Matches(@"Program\.Entering\(\) \(Program\.cs:\d+\).*; held in Program\.Counting\(\)", line);
     }
 
-    /// <summary>Those before the host is composed are lines of their own; the lock is told of again and again.</summary>
+    /// <summary>Those before the host is composed are lines of their own; somebody else waits for the lock each second.</summary>
     [Fact]
     public void Stall_WithTheHostComposed_ComesThroughItsLog() =>
-        FirstLine("ilpreempt: SchedulerService: stall: goroutine ", "lock", "--verbose", "--stall", "100ms");
+        FirstLine("ilpreempt: SchedulerService: stall: goroutine ", "locks", "--verbose", "--stall", "100ms");
 
     [Fact]
     public void Stall_NotAskedFor_NothingIsPrinted()
