@@ -167,41 +167,38 @@ public class LocalRunQueueTests
         Assert.All(gs, g => Assert.Equal(1, seen[g.Id]));
     }
 
+    /// <summary>The threads go at their own pace: in step, each round would cost a time slice on a busy machine.</summary>
     [Fact]
     public void IsEmpty_WhileOneMovesOutOfRunNext_NeverFalselyTrue()
     {
-        const int Rounds = 100_000;
-        LocalRunQueue queue = new();
+        const int Rounds = 10_000_000;
+        LocalRunQueue queue = new(), other = new();
         G[] gs = Make(2);
-        using Barrier round = new(2);
-        int falselyEmpty = 0;
+        int falselyEmpty = 0, ended = 0;
+        queue.Put(gs[0], next: true, _overflow);
         Thread watcher = new(() =>
         {
-            for (int i = 0; i < Rounds; i++)
+            for (int i = 0; i < Rounds || Volatile.Read(ref ended) == 0; i++)
             {
-                round.SignalAndWait();
                 if (queue.IsEmpty)
                 {
                     falselyEmpty++;
                 }
-
-                round.SignalAndWait();
             }
         });
-        queue.Put(gs[0], next: true, _overflow);
         watcher.Start();
         for (int i = 0; i < Rounds; i++)
         {
-            round.SignalAndWait();
-
-            // One goroutine is always in the queue: the second Put moves the first from runnext to the ring.
+            // At least one is in the queue at any time. The second kicks the first out of runnext, leaves runnext empty
+            // itself, comes back, and is alone there again when the first is stolen.
             queue.Put(gs[1], next: true, _overflow);
-            round.SignalAndWait();
-            queue.Get(out _);
-            queue.Get(out _);
-            queue.Put(gs[0], next: true, _overflow);
+            Assert.Same(gs[1], queue.Get(out _));
+            queue.Put(gs[1], next: true, _overflow);
+            Assert.Same(gs[0], queue.StealInto(other, stealRunNext: false, victimRuns: false));
+            (gs[0], gs[1]) = (gs[1], gs[0]);
         }
 
+        Volatile.Write(ref ended, 1);
         Assert.True(watcher.Join(TimeSpan.FromSeconds(60)), "watcher hangs");
         Assert.Equal(0, falselyEmpty);
     }
