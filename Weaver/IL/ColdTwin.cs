@@ -28,9 +28,9 @@ internal static class ColdTwin
     // Guessed: what runs hot without calls is short, and a long body hides what the call costs.
     private const int MaxBody = 400;
 
-    // Reading the word again before entering costs nothing and changes nothing, but the JIT takes a branch that leaves
-    // a loop for unlikely: ten to one each time, so that the twin does not compete for registers.
-    private const int PollsAtEntry = 3;
+    // Asking again before entering costs nothing and changes nothing, but the JIT takes a branch that leaves a loop for
+    // unlikely: ten to one each time, so that the twin does not compete for registers.
+    private const int ReasonsAtEntry = 3;
 
     public static bool IsPossible(MethodEditor editor, Loop loop)
     {
@@ -58,12 +58,9 @@ internal static class ColdTwin
     /// <summary>Adds the twin of a nest of loops.</summary>
     /// <param name="editor">The method.</param>
     /// <param name="nest">The outermost loop.</param>
-    /// <param name="loops">The loops of the nest that have a check.</param>
-    /// <param name="goOn">For each, where it goes on if the word is down again.</param>
-    /// <param name="poll">Makes a read of the poll word.</param>
+    /// <param name="ways">The ways into it: one or more for each loop that has a check.</param>
     /// <param name="check">Makes the check of one loop in the twin, given the map of its variables.</param>
-    /// <returns>For each loop, where its own check has to go when the poll word is up.</returns>
-    public static Instruction[] Add(MethodEditor editor, Loop nest, IReadOnlyList<Loop> loops, IReadOnlyList<Instruction> goOn, Func<Instruction[]> poll, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
+    public static void Add(MethodEditor editor, Loop nest, IReadOnlyList<ToTwin> ways, Func<Loop, Func<Variable, Variable>, Instruction[]> check)
     {
         Dictionary<Variable, Variable> shadows = Shadows(editor, nest, out HashSet<Variable> stored);
         Liveness liveness = Liveness.Of(editor, shadows.Keys);
@@ -76,7 +73,7 @@ internal static class ColdTwin
 
         Instruction[] body = Copy(editor, nest, Map);
         Dictionary<int, Instruction[]> checks = [];
-        foreach (Loop loop in loops)
+        foreach (Loop loop in ways.Select(w => w.Loop).Distinct())
         {
             Instruction[] code = check(loop, Map);
             checks.Add(loop.Head, code);
@@ -122,28 +119,27 @@ internal static class ColdTwin
             twin.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
         }
 
-        Instruction[] entries = new Instruction[loops.Count];
-        for (int i = 0; i < entries.Length; i++)
+        foreach (ToTwin way in ways)
         {
             int first = twin.Count;
-            for (int again = 0; again < PollsAtEntry; again++)
+            for (int again = 0; again < ReasonsAtEntry; again++)
             {
-                twin.AddRange(poll());
-                twin.Add(Instruction.Create(OpCodes.Brfalse, goOn[i]));
+                twin.AddRange(way.Reason());
+                twin.Add(Instruction.Create(OpCodes.Brfalse, way.GoOn));
             }
 
             foreach ((Variable original, Variable shadow) in shadows)
             {
-                if (liveness.IsAlive(original, loops[i].Head))
+                if (liveness.IsAlive(original, way.Loop.Head))
                 {
                     twin.Add(original.Load());
                     twin.Add(shadow.Save());
                 }
             }
 
-            twin.Add(Instruction.Create(OpCodes.Br, checks[loops[i].Head][0]));
-            entries[i] = twin[first];
-            lines.Add(new CopiedLine(twin[first], loops[i].Head, true));
+            twin.Add(Instruction.Create(OpCodes.Br, checks[way.Loop.Head][0]));
+            way.Branch.Operand = twin[first];
+            lines.Add(new CopiedLine(twin[first], way.Loop.Head, true));
         }
 
         for (int i = 0; i < body.Length; i++)
@@ -171,8 +167,6 @@ internal static class ColdTwin
         lines.AddRange(stubLines);
         editor.After(nest.Last, [.. twin]);
         editor.CopyLines(nest.Last, lines);
-        return entries;
-
         List<Instruction> WriteBack(int target)
         {
             List<Instruction> result = [];
@@ -330,3 +324,10 @@ internal static class ColdTwin
         return body;
     }
 }
+
+/// <summary>A way from a loop to its twin.</summary>
+/// <param name="Loop">The loop; it comes in at the loop's check.</param>
+/// <param name="Reason">Makes code that pushes something other than 0 when the way is to be taken.</param>
+/// <param name="Branch">The branch that takes it; its target is set when the twin is there.</param>
+/// <param name="GoOn">Where the loop goes on if it is not to be taken after all.</param>
+internal sealed record ToTwin(Loop Loop, Func<Instruction[]> Reason, Instruction Branch, Instruction GoOn);

@@ -19,7 +19,8 @@ namespace ILPreempt.Weaver.IL;
 /// pointers, counting down, unrolling. Here they pay one comparison when they are entered. The enclosing loop's
 /// check bounds what they add up to. What "few" is depends on the work of one round, <see cref="Passes.LoopPace"/>.</para>
 /// <para>Tried and dropped: strip-mining, that is an outer loop that moves a limit forward in chunks around the loop as it was.
-/// Then the JIT no longer knows the first value of the counter: sums over arrays took 1.3 to 1.7 times as long.</para>
+/// Then the JIT no longer knows the first value of the counter: sums over arrays took 1.3 to 1.7 times as long. A loop around
+/// loops has less to lose, and a copy of it more to cost, so that is done there, <see cref="ApplyInPlace"/>.</para>
 /// <para>Only the form that compilers give a for loop: entered by one jump to its condition, which is the last thing
 /// in it and compares the counter with something that can't change meanwhile. In 64 bits, since a difference of two
 /// ints may not fit in one. A bound so close to the ends of int that the counter would step over it counts as long.</para>
@@ -83,12 +84,12 @@ internal sealed class CountedLoop
     /// <summary>Adds the copy. To be called before code of others is put after the loop's last instruction.</summary>
     /// <param name="rounds">Rounds that count as few.</param>
     /// <param name="pace">How often the copy reads the word if it has to test its counter.</param>
-    /// <param name="poll">Reads the poll word.</param>
-    /// <returns>The branch that is taken when the word is up, whose target the caller sets, and where to go on if not.</returns>
-    public (Instruction WhenUp, Instruction GoOn) Apply(int rounds, Instruction[] pace, Instruction[] poll)
+    /// <param name="poll">Makes a read of the poll word.</param>
+    /// <returns>The way to the twin.</returns>
+    public ToTwin Apply(int rounds, Instruction[] pace, Func<Instruction[]> poll)
     {
         Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
-        Instruction[] copy = IsBoundSafe() ? Chunks(rounds, poll, whenUp, out Instruction entry, out Instruction goOn) : Tested(pace, poll, whenUp, out entry, out goOn);
+        Instruction[] copy = IsBoundSafe() ? Chunks(rounds, poll(), whenUp, out Instruction entry, out Instruction goOn) : Tested(pace, poll(), whenUp, out entry, out goOn);
         Instruction[] measure =
         [
             .. IsBoundSafe() ? (Instruction[])[] : FarOut(entry),
@@ -98,7 +99,7 @@ internal sealed class CountedLoop
         _editor.CopyLines(_loop.Last, [new CopiedLine(measure[0], _condition, true), .. _lines]);
         _editor.After(_loop.Last, [Instruction.Create(OpCodes.Br, MethodEditor.End), .. measure, .. copy]);
         _editor.Retarget(_loop.Head - 1, measure[0]);
-        return (whenUp, goOn);
+        return new ToTwin(_loop, poll, whenUp, goOn);
     }
 
     // if (bound - i > few) goto entry
@@ -110,47 +111,101 @@ internal sealed class CountedLoop
             : [.. Distance(Bound(), rounds), Instruction.Create(OpCodes.Bgt, entry)];
     }
 
-    // A chunk is over when i reaches lim; then the loop is, or the word is read and lim moved on. The JIT knows this
-    // shape: limit in a variable, tested before the first round and after each.
+    /// <summary>
+    /// Runs a loop around loops in chunks where it stands, without a copy. For loops whose inner ones read the word
+    /// themselves: then the rounds of a chunk add up to little.
+    /// </summary>
+    /// <remarks>
+    /// A limit at an end of int would make a chunk endless, so with such a one the loop is left for its twin, which has
+    /// a check in every round. To be called before code of others is put after the loop's last instruction.
+    /// </remarks>
+    /// <param name="rounds">Rounds of a chunk.</param>
+    /// <param name="poll">Makes a read of the poll word.</param>
+    /// <returns>The ways to the twin.</returns>
+    public ToTwin[] ApplyInPlace(int rounds, Func<Instruction[]> poll)
+    {
+        VariableDefinition limit = NewLimit();
+        Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
+        Instruction[] setLimit = SetLimit(limit, rounds);
+        List<ToTwin> ways = [new ToTwin(_loop, poll, whenUp, setLimit[0])];
+        List<Instruction> code = [.. ChunkEnd(poll(), whenUp), .. setLimit];
+        if (!IsBoundSafe())
+        {
+            Instruction whenFar = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
+            code.AddRange([.. IsFarOut(), whenFar]);
+            ways.Add(new ToTwin(_loop, IsFarOut, whenFar, _editor.Code[_loop.Head]));
+        }
+
+        _editor.CopyLines(_loop.Last, [new CopiedLine(setLimit[0], _condition, true)]);
+        _editor.After(_loop.Last, [.. code, Instruction.Create(OpCodes.Br, _editor.Code[_loop.Head])]);
+        _editor.Retarget(_loop.Head - 1, setLimit[0]);
+        for (int i = _condition + 1; i < _loop.Last - 1; i++)
+        {
+            _editor.Replace(i, Instruction.Create(OpCodes.Nop));
+        }
+
+        _editor.Replace(_loop.Last - 1, Instruction.Create(OpCodes.Ldloc, limit));
+        return [.. ways];
+
+        Instruction[] IsFarOut() =>
+        [
+            Instruction.Create(OpCodes.Ldloc, limit),
+            Instruction.Create(OpCodes.Ldc_I4, FarEnd),
+            Instruction.Create(_counter.Step > 0 ? OpCodes.Cgt : OpCodes.Clt),
+        ];
+    }
+
+    // The copy in chunks.
     private Instruction[] Chunks(int rounds, Instruction[] poll, Instruction whenUp, out Instruction entry, out Instruction goOn)
     {
-        VariableDefinition limit = new(_counter.Variable.Type);
-        _editor.NewVariables.Add(limit);
-        Code compare = _editor.Code[_loop.Last].OpCode.Code;
-        int step = rounds * Math.Abs(_counter.Step);
-        Instruction test = _counter.Variable.Load();
-        Instruction[] setLimit =
-        [
-            .. Bound(),
-            Instruction.Create(OpCodes.Stloc, limit),
-            .. Distance([Instruction.Create(OpCodes.Ldloc, limit)], rounds),
-            Instruction.Create(OpCodes.Ble, test),
-            _counter.Variable.Load(),
-            Instruction.Create(OpCodes.Ldc_I4, step),
-            Instruction.Create(_counter.Step > 0 ? OpCodes.Add : OpCodes.Sub),
-            Instruction.Create(OpCodes.Stloc, limit),
-            test,
-            Instruction.Create(OpCodes.Ldloc, limit),
-            Instruction.Create(Opposite(compare), MethodEditor.End),
-        ];
+        VariableDefinition limit = NewLimit();
+        Instruction[] setLimit = SetLimit(limit, rounds);
         Instruction[] copy = _loop.Copy(_editor);
         int bound = _condition + 1 - _loop.Head;
         _lines.Add(new CopiedLine(setLimit[0], _condition, true));
         AddLines(copy, 0);
         copy = [.. copy[..bound], Instruction.Create(OpCodes.Ldloc, limit), copy[^1]];
         entry = goOn = setLimit[0];
+        return [.. setLimit, .. copy, .. ChunkEnd(poll, whenUp), Instruction.Create(OpCodes.Br, goOn)];
+    }
+
+    private VariableDefinition NewLimit()
+    {
+        VariableDefinition limit = new(_counter.Variable.Type);
+        _editor.NewVariables.Add(limit);
+        return limit;
+    }
+
+    // lim = bound - i > few ? i + few : bound; if (i >= lim) goto end. The JIT knows this shape: limit in a variable,
+    // tested before the first round and after each.
+    private Instruction[] SetLimit(VariableDefinition limit, int rounds)
+    {
+        Instruction test = _counter.Variable.Load();
         return
         [
-            .. setLimit,
-            .. copy,
-            _counter.Variable.Load(),
             .. Bound(),
-            Instruction.Create(Opposite(compare), MethodEditor.End),
-            .. poll,
-            whenUp,
-            Instruction.Create(OpCodes.Br, goOn),
+            Instruction.Create(OpCodes.Stloc, limit),
+            .. Distance([Instruction.Create(OpCodes.Ldloc, limit)], rounds),
+            Instruction.Create(OpCodes.Ble, test),
+            _counter.Variable.Load(),
+            Instruction.Create(OpCodes.Ldc_I4, rounds * Math.Abs(_counter.Step)),
+            Instruction.Create(_counter.Step > 0 ? OpCodes.Add : OpCodes.Sub),
+            Instruction.Create(OpCodes.Stloc, limit),
+            test,
+            Instruction.Create(OpCodes.Ldloc, limit),
+            Instruction.Create(Opposite(_editor.Code[_loop.Last].OpCode.Code), MethodEditor.End),
         ];
     }
+
+    // A chunk is over when i reaches lim; then the loop is, or the word is read and lim moved on.
+    private Instruction[] ChunkEnd(Instruction[] poll, Instruction whenUp) =>
+    [
+        _counter.Variable.Load(),
+        .. Bound(),
+        Instruction.Create(Opposite(_editor.Code[_loop.Last].OpCode.Code), MethodEditor.End),
+        .. poll,
+        whenUp,
+    ];
 
     private Instruction[] Tested(Instruction[] pace, Instruction[] poll, Instruction whenUp, out Instruction entry, out Instruction goOn)
     {
@@ -196,9 +251,12 @@ internal sealed class CountedLoop
     private Instruction[] FarOut(Instruction whenLong) =>
     [
         .. Bound(),
-        Instruction.Create(OpCodes.Ldc_I4, (_counter.Step > 0 ? int.MaxValue : int.MinValue) - _counter.Step),
+        Instruction.Create(OpCodes.Ldc_I4, FarEnd),
         Instruction.Create(_counter.Step > 0 ? OpCodes.Bgt : OpCodes.Blt, whenLong),
     ];
+
+    // Beyond this the next step would begin again at the other end of int.
+    private int FarEnd => (_counter.Step > 0 ? int.MaxValue : int.MinValue) - _counter.Step;
 
     // Whether the counter cannot step over the bound and begin again at the other end of int.
     private bool IsBoundSafe()

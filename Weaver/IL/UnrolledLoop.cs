@@ -35,15 +35,16 @@ internal static class UnrolledLoop
     /// <summary>Writes it out. To be called before code of others is put after the loop's last instruction.</summary>
     /// <param name="editor">The method.</param>
     /// <param name="loop">An innermost loop.</param>
-    /// <param name="poll">A read of the poll word.</param>
-    /// <returns>The branch that is taken when the word is up, whose target the caller sets, and where to go on if not.</returns>
-    public static (Instruction WhenUp, Instruction GoOn) Apply(MethodEditor editor, Loop loop, Instruction[] poll)
+    /// <param name="poll">Makes a read of the poll word.</param>
+    /// <returns>The way to the twin.</returns>
+    public static ToTwin Apply(MethodEditor editor, Loop loop, Func<Instruction[]> poll)
     {
         List<Instruction> code = [];
         List<CopiedLine> lines = [];
         Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
         bool fallsThrough = editor.Code[loop.Last].OpCode.FlowControl == FlowControl.Cond_Branch;
-        Instruction next = poll[0];
+        Instruction[] read = poll();
+        Instruction next = read[0];
         for (int i = 1; i < Copies; i++)
         {
             Instruction[] round = loop.Copy(editor, next);
@@ -57,9 +58,9 @@ internal static class UnrolledLoop
             code.Add(Instruction.Create(OpCodes.Br, MethodEditor.End));
         }
 
-        editor.After(loop.Last, [.. code, .. poll, whenUp, Instruction.Create(OpCodes.Br, editor.Code[loop.Head])]);
+        editor.After(loop.Last, [.. code, .. read, whenUp, Instruction.Create(OpCodes.Br, editor.Code[loop.Head])]);
         editor.CopyLines(loop.Last, lines);
         editor.Retarget(loop.Last, next);
-        return (whenUp, editor.Code[loop.Head]);
+        return new ToTwin(loop, poll, whenUp, editor.Code[loop.Head]);
     }
 }

@@ -13,7 +13,7 @@ namespace ILPreempt.Weaver.Passes;
 /// that the nest itself stays free of calls, and each of its loops the first of these forms that fits:</para>
 /// <list type="bullet">
 /// <item>none, if it ends by itself after few rounds (constant start and bound);</item>
-/// <item>none as long as it is short, <see cref="CountedLoop"/>;</item>
+/// <item>none as long as it is short, and in chunks when it is long, <see cref="CountedLoop"/>;</item>
 /// <item>several rounds written out with one read, <see cref="UnrolledLoop"/>;</item>
 /// <item>a test of its counter, <c>if ((i &amp; mask) == 0 &amp;&amp; Poll != 0)</c>, <see cref="LoopPace"/>;</item>
 /// <item>the read in every round.</item>
@@ -62,42 +62,46 @@ internal sealed class LoopCheckPass : IMethodPass
         }
 
         // The twin's code comes behind that of the loops, but they jump into it.
-        (Instruction? WhenUp, Instruction GoOn)[] forms = [.. members.Select(l => WithoutTest(editor, l, paces[l], loops, context))];
-        Instruction[] entries = ColdTwin.Add(editor, nest, members, [.. forms.Select(f => f.GoOn)], context.Runtime.Poll, (l, map) => Check(editor, l, paces[l], map, context));
-        for (int k = 0; k < members.Count; k++)
+        List<ToTwin> ways = [];
+        foreach (Loop loop in members)
         {
-            // Around loops the test of a counter saves nothing (docs/weaving.md).
-            LoopPace? pace = paces[members[k]] is { IsInnermost: true } tested ? tested : null;
-            if (forms[k].WhenUp is { } branch)
-            {
-                branch.Operand = entries[k];
-            }
-            else
-            {
-                AtHead(editor, members[k], [.. pace?.Test(v => v) ?? [], .. context.Runtime.Poll(), Instruction.Create(OpCodes.Brtrue, entries[k])]);
-            }
-
-            Count(context, pace is not null || forms[k].WhenUp is not null);
+            ToTwin[] untested = WithoutTest(editor, loop, paces, loops, context);
+            ways.AddRange(untested.Length > 0 ? untested : [Tested(editor, loop, paces[loop], context)]);
+            Count(context, untested.Length > 0 || paces[loop] is { IsInnermost: true });
         }
+
+        ColdTwin.Add(editor, nest, ways, (l, map) => Check(editor, l, paces[l], map, context));
     }
 
-    // An innermost loop in a form whose rounds are not tested one by one; gives the branch to its twin, null if there is none.
-    private static (Instruction? WhenUp, Instruction GoOn) WithoutTest(MethodEditor editor, Loop loop, LoopPace? pace, List<Loop> loops, WeaveContext context)
+    private static ToTwin Tested(MethodEditor editor, Loop loop, LoopPace? pace, WeaveContext context)
     {
-        (Instruction?, Instruction) none = (null, editor.Code[loop.Head]);
+        // Around loops the test of a counter saves nothing (docs/weaving.md).
+        Instruction[] test = pace is { IsInnermost: true } ? pace.Test(v => v) : [];
+        Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
+        AtHead(editor, loop, [.. test, .. context.Runtime.Poll(), whenUp]);
+        return new ToTwin(loop, context.Runtime.Poll, whenUp, editor.Code[loop.Head]);
+    }
+
+    // A loop in a form whose rounds are not tested one by one; gives its ways to the twin, none if there is no such form.
+    private static ToTwin[] WithoutTest(MethodEditor editor, Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops, WeaveContext context)
+    {
+        CountedLoop? counted = paces[loop] is { } pace ? CountedLoop.Find(editor, loop, pace.Counter) : null;
+        int rounds = LoopPace.WorkBetweenChecks / (paces[loop]?.Cost ?? 1);
         if (!loop.IsInnermost(loops))
         {
-            return none;
+            bool innerReadIt = paces.All(l => l.Key.Head <= loop.Head || l.Key.Last > loop.Last || IsWrittenOut(editor, l.Key, l.Value, loops));
+            return counted is not null && innerReadIt ? counted.ApplyInPlace(rounds / UnrolledLoop.Copies, context.Runtime.Poll) : [];
         }
 
-        if (pace is not null && CountedLoop.Find(editor, loop, pace.Counter) is { } counted)
-        {
-            return counted.Apply(LoopPace.WorkBetweenChecks / pace.Cost, pace.Test(v => v), context.Runtime.Poll());
-        }
-
-        bool isCounted = pace is not null && CountedLoop.EndsWithCounter(editor, loop, pace.Counter);
-        return !isCounted && UnrolledLoop.IsPossible(editor, loop) ? UnrolledLoop.Apply(editor, loop, context.Runtime.Poll()) : none;
+        return counted is not null ? [counted.Apply(rounds, paces[loop]!.Test(v => v), context.Runtime.Poll)]
+            : IsWrittenOut(editor, loop, paces[loop], loops) ? [UnrolledLoop.Apply(editor, loop, context.Runtime.Poll)]
+            : [];
     }
+
+    private static bool IsWrittenOut(MethodEditor editor, Loop loop, LoopPace? pace, List<Loop> loops) =>
+        loop.IsInnermost(loops)
+        && !(pace is not null && CountedLoop.EndsWithCounter(editor, loop, pace.Counter))
+        && UnrolledLoop.IsPossible(editor, loop);
 
     private static bool EndsSoon(MethodEditor editor, Loop loop, LoopPace? pace) =>
         pace is { IsInnermost: true }

@@ -28,7 +28,7 @@ internal static class Remarks
         ["wakeup-64"] = "As beside 4 hogs.",
         ["wakeup-task"] = "A hog is found one to two slices after it began, at a tick; until all are found the sleeper's continuation waits for a pool worker.",
         ["fairness"] = "Turns are equal to a slice (in traces of this program the shares of time are 1.16 to 1.31 apart), but not the work in a turn: a goroutine that a check stopped goes on in the slower copy of its loop, one that a signal stopped does not, and a CPU may be slower than the other. The kernel moves threads by the nanosecond. A copy as fast as the loop would change it.",
-        ["kernels"] = "The checks. Counted loops have theirs in an outer loop already; what is left are loops around loops, loops whose end the weaver cannot know, and small methods that call each other. Chunks for loops around loops would change the worst, the sieve (weaving.md).",
+        ["kernels"] = "The checks. Counted loops have theirs in an outer loop already; what is left are loops around loops, loops whose end the weaver cannot know, and small methods that call each other.",
         ["slice-10ms"] = "What checks and switches of threads cost; the kernel's own slices have neither.",
         ["slice-1ms"] = "Ten times the switches of the default. " + Pinned,
         ["slice-100us"] = "A hundred times the switches of the default: this row is the price list of a slice. " + Pinned,
