@@ -68,14 +68,17 @@ public class AdoptionTests
     {
         bool adopted = false;
         M? m = null;
+        (int ticks, int finds, long rounds) = (Volatile.Read(ref Adoption.Tick), Volatile.Read(ref Adoption.Finds), Volatile.Read(ref SysMon.Rounds));
         Thread thread = new(() =>
         {
             adopted = ComputeUntil(() => M.Current != null);
             m = M.Current;
         });
         thread.Start();
-        Assert.True(thread.Join(s_limit));
-        Assert.True(adopted);
+        Assert.True(thread.Join(2 * s_limit));
+        Assert.True(
+            adopted,
+            $"{Adoption.Tick - ticks} ticks, {Adoption.Finds - finds} finds, {SysMon.Rounds - rounds} rounds, busy {AdoptionTick.IsBusy}, poll {StackGuard.Poll}\n{SchedTrace.Detail()}");
         Thread busy = new(() => ComputeUntil(() => m!.Dead));
         busy.Start();
         Assert.True(busy.Join(s_limit), SchedTrace.Detail());
