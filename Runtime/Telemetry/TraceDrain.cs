@@ -50,17 +50,19 @@ internal static class TraceDrain
         while (true)
         {
             int wanted = Volatile.Read(ref s_wanted);
-            if ((wanted & File) != 0 && LateStart.EventsAreSupported)
-            {
-                pauses ??= new GcPauses();
-            }
-            else
+            long now = Clock.Now();
+            bool pausesAreWanted = (wanted & File) != 0 && LateStart.EventsAreSupported;
+            if (!pausesAreWanted || pauses?.IsDeaf(now) == true)
             {
                 pauses?.Dispose();
                 pauses = null;
             }
 
-            long now = Clock.Now();
+            if (pausesAreWanted)
+            {
+                pauses ??= new GcPauses();
+            }
+
             Drain(now);
             Recording.Round(now);
             SchedulerEventSource.Round(now);

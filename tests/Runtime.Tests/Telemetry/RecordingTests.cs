@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
 using ILPreempt.Runtime.Telemetry;
 using ILPreempt.Runtime.Tests.Support;
@@ -201,6 +202,19 @@ public sealed class RecordingTests : IDisposable
             Assert.True(told, $"recording {i}: no pause in {Read(_file).Length} events after {collections} collections");
             Recording.Stop();
         }
+    }
+
+    /// <summary>One that has been disposed hears nothing, as one does that CoreCLR forgot.</summary>
+    [Fact]
+    public void GcPauses_NotToldOfACollection_IsDeafAfterSomeSeconds()
+    {
+        GcPauses pauses = new();
+        pauses.Dispose();
+        long now = Clock.Now();
+        GC.Collect(0);
+        Assert.False(pauses.IsDeaf(now));
+        Assert.False(pauses.IsDeaf(now + 1_000_000_000));
+        Assert.True(pauses.IsDeaf(now + 4_000_000_000));
     }
 
     [Fact]
