@@ -49,13 +49,12 @@ internal static class AdoptionTick
             long used = CpuAlarm.Used();
             IsBusy = used == 0 || used - s_used >= BusyNs;
             s_used = used;
+            Adoption.EndThoseOver(now);
             if (IsBusy)
             {
                 Volatile.Write(ref Adoption.Tick, Adoption.Tick + 1);
-                Open(now);
+                Open();
             }
-
-            Adoption.EndThoseOver(now);
         }
 
         if (s_opened == 0)
@@ -80,13 +79,14 @@ internal static class AdoptionTick
         return Math.Min(s_closes, s_next);
     }
 
-    private static void Open(long now)
+    // The time is taken anew: a round can be longer than the window, and a thread on the same CPU runs only when sysmon sleeps.
+    private static void Open()
     {
         if (s_opened == 0)
         {
-            s_opened = now;
-            s_closes = now + WindowNs;
             Interlocked.Increment(ref StackGuard.Poll);
+            s_opened = Clock.Now();
+            s_closes = s_opened + WindowNs;
         }
     }
 }

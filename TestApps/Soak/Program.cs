@@ -1,7 +1,8 @@
 // Mixed work in goroutines that pass no check, so that only signals stop them: allocation, locks, exceptions, null references, JSON,
 // regular expressions, files, sockets, tasks, child processes, and forced collections beside them. Every result is checked.
 // Three goroutines do each kind, so that eight processors are not enough for all.
-// Usage: Soak SECONDS [KIND...] [storm]; storm: a collection each millisecond. Prints one line per kind of work with "ok", or what went wrong.
+// Usage: Soak SECONDS [KIND...] [busy] [storm]; busy: ten times as many that calculate, in which every signal finds a place to stop;
+// storm: a collection each millisecond. Prints one line per kind of work with "ok", or what went wrong.
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
@@ -16,6 +17,7 @@ using ILPreempt.Runtime;
 class Program
 {
     const int Copies = 3;
+    const int BusyCopies = 30;
 
     record Order(int Id, string Customer, List<double> Prices);
 
@@ -33,13 +35,19 @@ class Program
             ("allocation", Allocation), ("locks", Locks), ("exceptions", Exceptions), ("faults", Faults), ("json", Json),
             ("regex", Regexes), ("files", Files), ("sockets", Sockets), ("tasks", Tasks), ("children", Children), ("arithmetic", Arithmetic),
         ];
-        if (args.Length > 1 && args[1] != "storm")
+        if (kinds.Any(k => args.Contains(k.Name)))
         {
             kinds = [.. kinds.Where(k => args.Contains(k.Name))];
         }
 
-        using CountdownEvent ended = new(kinds.Length * Copies);
-        foreach ((string name, Action<Random> round) in Enumerable.Repeat(kinds, Copies).SelectMany(all => all))
+        List<(string, Action<Random>)> all = [.. Enumerable.Repeat(kinds, Copies).SelectMany(each => each)];
+        if (args.Contains("busy"))
+        {
+            all.AddRange(Enumerable.Repeat(("arithmetic", (Action<Random>)Arithmetic), BusyCopies - Copies));
+        }
+
+        using CountdownEvent ended = new(all.Count);
+        foreach ((string name, Action<Random> round) in all)
         {
             s_rounds[name] = 0;
             Goroutine.Start(() =>
