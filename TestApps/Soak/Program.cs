@@ -90,6 +90,7 @@ class Program
             Console.Error.WriteLine($"{name} {s_rounds[name]}");
         }
 
+        Console.Error.WriteLine($"{collections} collections asked for; all of them stopped everybody for {GC.GetTotalPauseDuration().TotalMilliseconds:0} of {time.ElapsedMilliseconds} ms");
         Console.WriteLine(s_counters[0] == s_counters[1] ? "counters agree" : $"counters differ: {s_counters[0]} {s_counters[1]}");
         foreach (string failure in s_failures)
         {
