@@ -6,7 +6,8 @@
 //   - Ours, sent by whoever gives its goroutine a P again: it returns and goes on.
 //   - CoreCLR's activation signal (SIGRTMIN): the runtime wants to suspend it, for a collection, a profiler or a debugger. It
 //     sends that signal to itself once more, where it stays blocked, and returns: sigreturn unblocks it exactly on the managed
-//     instruction, as if it had never been parked. The thread then runs on without a P until it is parked again.
+//     instruction, as if it had never been parked. CoreCLR's handler runs inside of ours (DoActivation), which parks the thread
+//     again when the suspension is over.
 // Both signals are blocked in the handler, so neither can be lost between a look at a word and the wait.
 // Rejected: waiting on a futex. CoreCLR installs its handler with SA_RESTART, so a futex wait without a timeout is restarted
 // after it and the first collection freezes the process; one with a timeout returns, but the activation was spent on a native
@@ -25,6 +26,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -47,13 +49,18 @@ enum { STOP_NONE, STOP_STOPPED, STOP_RESUMING, STOP_WAITING };
 // Where the thread is; the same numbers as HandlerState in MSlot.cs.
 enum { HANDLER_OUT, HANDLER_PARKED, HANDLER_RESUME };
 
-static __thread struct m_slot *t_slot __attribute__((tls_model("initial-exec")));
+#define INITIAL_EXEC __attribute__((tls_model("initial-exec")))
+static __thread struct m_slot *t_slot INITIAL_EXEC;
+static __thread int t_let_go INITIAL_EXEC;              // left a park for an activation that it has sent to itself
+static __thread uintptr_t t_suspended_at INITIAL_EXEC;  // where CoreCLR's handler has suspended it
+static __thread int t_hasty INITIAL_EXEC;               // has a short slice
 
 static int s_signal;
 static int s_gc_signal;
 static pid_t s_pid;
 static uint32_t *s_sysmon;          // the word sysmon sleeps on, as Note.cs uses it
 static struct sigaction s_before;   // whose signal it was before
+static struct sigaction s_activation; // CoreCLR's handler of its own signal
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Which addresses are managed code. "In no library" is not enough: the copied write barrier and foreign JIT compilers are
@@ -224,7 +231,6 @@ static int WaitFor(const sigset_t *set)
     return got > 0 ? (int)got : 0;
 }
 
-// The thread is parked (Go: asyncPreempt). `handler` is PARKED; whoever changes it decides how the wait ends.
 // Who wakes this thread may have allowed it only the CPU that became free (Platform/CpuPlacement.cs): it may use all again.
 static void RestoreCpus(struct m_slot *m)
 {
@@ -235,6 +241,22 @@ static void RestoreCpus(struct m_slot *m)
     }
 }
 
+// After a collection everybody waits for one mutex, one after the other, each for a CPU first. Threads that will only park
+// again must not wait there behind those that compute: the kernel lets one with a short slice go first when it wakes up
+// (Platform/KernelSlice.cs has the rules).
+static void BeHasty(int hasty)
+{
+    struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; } a;
+    if (t_hasty == hasty || syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) != 0 || a.policy != SCHED_OTHER) {
+        return;
+    }
+    t_hasty = hasty;
+    a.size = sizeof a;
+    a.runtime = hasty ? 100000 : 0;
+    syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+// The thread is parked (Go: asyncPreempt). `handler` is PARKED; whoever changes it decides how the wait ends.
 static void AsyncPreempt(struct m_slot *m)
 {
     sigset_t both, ours;
@@ -256,7 +278,8 @@ static void AsyncPreempt(struct m_slot *m)
             int32_t parked = HANDLER_PARKED;
             if (atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_OUT)) {
                 m->released++;
-                WakeSysmon();
+                t_let_go = 1;
+                BeHasty(1);
                 return;
             }
             // It is resumed at the same time; that signal is sent or about to be, and would find no request.
@@ -266,6 +289,7 @@ static void AsyncPreempt(struct m_slot *m)
         }
     }
     RestoreCpus(m);
+    BeHasty(0);
     atomic_store(&m->handler, HANDLER_OUT);
 }
 
@@ -293,6 +317,22 @@ static int IsAsyncSafePoint(const struct m_slot *m, const ucontext_t *c)
     return IsManagedCode(ProgramCounter(c)) ? -1 : IN_UNKNOWN_CODE;
 }
 
+// A thread that is stopped and was let go parks, unless its goroutine gets a P at this moment.
+static void ParkAgain(struct m_slot *m, int signal, const ucontext_t *c)
+{
+    SaveRegisters(m, c);
+    m->cpu = sched_getcpu();
+    m->park_signal = signal;
+
+    // Pairs with ilp_resume: the resumer leaves STOPPED, then looks at `handler`; this stores `handler`, then looks at `stop`.
+    atomic_store(&m->handler, HANDLER_PARKED);
+    atomic_store(&m->signal_pending, 0);
+    int32_t parked = HANDLER_PARKED;
+    if (atomic_load(&m->stop) == STOP_STOPPED || !atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_OUT)) {
+        AsyncPreempt(m);
+    }
+}
+
 // Stops the thread if its P can be taken from it (first stop), or if it is stopped already and was let go for a
 // collection (parking again). -1: it was stopped and goes on now; else why not.
 static int Stop(struct m_slot *m, int signal, const ucontext_t *c)
@@ -301,32 +341,28 @@ static int Stop(struct m_slot *m, int signal, const ucontext_t *c)
     if (stop != STOP_NONE && stop != STOP_STOPPED) {
         return IN_RUNTIME;
     }
+    if (stop == STOP_STOPPED) {
+        ParkAgain(m, signal, c);
+        return -1;
+    }
+
     SaveRegisters(m, c);
     m->cpu = sched_getcpu();
     m->park_signal = signal;
     atomic_store(&m->handler, HANDLER_PARKED);
-    if (stop == STOP_NONE) {
-        // Before the P changes hands: once it has, this thread must find itself stopped wherever it looks.
-        atomic_store(&m->stop, STOP_STOPPED);
-        int64_t running = ((int64_t)m->id << 8) | P_RUNNING;
-        _Atomic int64_t *p = m->p_state;
-        if (p == NULL || !atomic_compare_exchange_strong(p, &running, ((int64_t)m->id << 8) | P_PREEMPTED)) {
-            atomic_store(&m->stop, STOP_NONE);
-            atomic_store(&m->handler, HANDLER_OUT);
-            return IN_RUNTIME;
-        }
-        atomic_store(&m->signal_pending, 0);
-        WakeSysmon();
-        AsyncPreempt(m);
-        return -1;
-    }
 
-    // Pairs with ilp_resume: the resumer leaves STOPPED, then looks at `handler`; this stored `handler`, then looks at `stop`.
-    atomic_store(&m->signal_pending, 0);
-    int32_t parked = HANDLER_PARKED;
-    if (atomic_load(&m->stop) == STOP_STOPPED || !atomic_compare_exchange_strong(&m->handler, &parked, HANDLER_OUT)) {
-        AsyncPreempt(m);
+    // Before the P changes hands: once it has, this thread must find itself stopped wherever it looks.
+    atomic_store(&m->stop, STOP_STOPPED);
+    int64_t running = ((int64_t)m->id << 8) | P_RUNNING;
+    _Atomic int64_t *p = m->p_state;
+    if (p == NULL || !atomic_compare_exchange_strong(p, &running, ((int64_t)m->id << 8) | P_PREEMPTED)) {
+        atomic_store(&m->stop, STOP_NONE);
+        atomic_store(&m->handler, HANDLER_OUT);
+        return IN_RUNTIME;
     }
+    atomic_store(&m->signal_pending, 0);
+    WakeSysmon();
+    AsyncPreempt(m);
     return -1;
 }
 
@@ -429,6 +465,53 @@ static void DoSigPreempt(int signal, siginfo_t *info, void *context)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// CoreCLR's signal comes here first. Its own handler suspends the thread for as long as a collection takes, or only changes a
+// return address when the thread must first run to a better place. In the first case a thread that was let go for it parks again
+// right after, on the same instruction: it has computed nothing without a P, and nobody has to send it a signal. In the second
+// it must run on. Which one it was is told by whether the thread has waited; an activation that comes late finds no suspension and
+// returns at once, on an instruction where the thread has been suspended before.
+
+static long Waits(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+static int IsBlocked(int signal)
+{
+    sigset_t now;
+    return pthread_sigmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, signal) == 1;
+}
+
+static void DoActivation(int signal, siginfo_t *info, void *context)
+{
+    int error = errno;
+    if (!t_let_go) {
+        s_activation.sa_sigaction(signal, info, context);
+        errno = error;
+        return;
+    }
+    t_let_go = 0;
+    long waits = Waits();
+    s_activation.sa_sigaction(signal, info, context);
+    struct m_slot *m = t_slot;
+    uintptr_t pc = ProgramCounter(context);
+    if (Waits() != waits) {
+        t_suspended_at = pc;
+    }
+    if (m != NULL && atomic_load(&m->stop) == STOP_STOPPED) {
+        int preempt = s_signal;
+        if (t_suspended_at == pc && IsBlocked(preempt) && IsAsyncSafePoint(m, context) < 0) {
+            ParkAgain(m, preempt, context);
+        } else {
+            BeHasty(0);
+            WakeSysmon(); // to stop it elsewhere
+        }
+    }
+    errno = error;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // For the scheduler.
 
 // CoreCLR's handler for SIGSEGV (a null reference, say) begins on an alternate stack of 16 KB, of which 10 and a guard page are
@@ -488,7 +571,20 @@ EXPORT int ilp_install(int signal, uint32_t *sysmon, int anonymous)
     }
     s_before = before;
     s_signal = signal;
-    return sigaction(signal, &ours, NULL) == 0 ? 0 : -errno;
+    struct sigaction activation;
+    if (sigaction(signal, &ours, NULL) != 0 || sigaction(s_gc_signal, NULL, &activation) != 0) {
+        return -errno;
+    }
+    // Once: somebody who has put a handler in front of ours calls ours.
+    if (s_activation.sa_sigaction == NULL && (activation.sa_flags & SA_SIGINFO)) {
+        s_activation = activation;
+        activation.sa_sigaction = DoActivation;
+    }
+    if (activation.sa_sigaction == DoActivation) {
+        sigaddset(&activation.sa_mask, signal);
+        sigaction(s_gc_signal, &activation, NULL);
+    }
+    return 0;
 }
 
 // The calling thread is `m` from here on. Without room for our frame it is never signalled.

@@ -46,10 +46,11 @@ public class SignalTests
     }
 
     [Fact]
-    public void Collection_WhileGoroutinesAreParked_LetsThemGoAndTheyAreParkedAgain()
+    public void Collection_WhileGoroutinesAreParked_LetsThemGoAndTheyParkAgainUnasked()
     {
         using Gos.Procs one = Gos.WithProcs(1);
         int stop = 0;
+        long asked = 0;
         M?[] all = new M?[3];
         Action[] loops = Gos.Times(3, i =>
         {
@@ -66,11 +67,13 @@ public class SignalTests
                     for (int i = 0; i < 20; i++)
                     {
                         SpinWait.SpinUntil(() => all.Count(IsParked) == 2, s_limit);
+                        asked = i == 0 ? all.Sum(AskedToParkAgain) : asked;
                         long released = all.Sum(Released);
                         GC.Collect(0);
                         SpinWait.SpinUntil(() => all.Sum(Released) > released, s_limit);
                     }
 
+                    asked = all.Sum(AskedToParkAgain) - asked;
                     Volatile.Write(ref stop, 1);
                 });
                 collector.Start();
@@ -79,6 +82,7 @@ public class SignalTests
             .. loops,
         ]);
         Assert.True(all.Sum(Released) >= 20, $"released {all.Sum(Released)} times in 20 collections");
+        Assert.True(asked < all.Sum(Released) / 2, $"released {all.Sum(Released)} times, and {asked} signals to park again");
     }
 
     [Fact]
@@ -136,6 +140,23 @@ public class SignalTests
     private static unsafe long Refusals(AsyncRefusal reason) => Volatile.Read(ref M.Current!.Slot->Refused[(int)reason]);
 
     private static unsafe long Released(M? m) => m == null ? 0 : Volatile.Read(ref m.Slot->Released);
+
+    // Signals that stopped nobody and were not refused: the goroutine was stopped already.
+    private static unsafe long AskedToParkAgain(M? m)
+    {
+        if (m?.LockedG is not G g)
+        {
+            return 0;
+        }
+
+        long others = g.Row->PreemptedBySignal;
+        for (int i = 0; i < MSlot.Refusals; i++)
+        {
+            others += m.Slot->Refused[i];
+        }
+
+        return m.Slot->PreemptGen - others;
+    }
 
     private static unsafe bool IsParked(M? m) => m != null && Volatile.Read(ref m.Slot->Handler) == (int)HandlerState.Parked;
 }
