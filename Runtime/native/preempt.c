@@ -17,7 +17,6 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -61,123 +60,6 @@ static pid_t s_pid;
 static uint32_t *s_sysmon;          // the word sysmon sleeps on, as Note.cs uses it
 static struct sigaction s_before;   // whose signal it was before
 static struct sigaction s_activation; // CoreCLR's handler of its own signal
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Which addresses are managed code. "In no library" is not enough: the copied write barrier and foreign JIT compilers are
-// in none. Two tables; the reader checks that the one it used was not rewritten meanwhile.
-
-#define MAX_RANGES 8192
-struct range { uintptr_t low, high; };
-struct table { _Atomic uint32_t count; struct range ranges[MAX_RANGES]; };
-static struct table s_tables[2];
-static _Atomic uint32_t s_version;  // the table in use is s_tables[version & 1]
-static int s_anonymous;             // W^X is off: jitted code is in plain anonymous memory
-
-static int IsManagedCode(uintptr_t pc)
-{
-    uint32_t version = atomic_load(&s_version);
-    const struct table *t = &s_tables[version & 1];
-    uint32_t low = 0, high = atomic_load(&t->count);
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (pc >= t->ranges[middle].high) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    int found = low < atomic_load(&t->count) && pc >= t->ranges[low].low;
-    return found && atomic_load(&s_version) == version;
-}
-
-static int EndsWith(const char *text, const char *end)
-{
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && memcmp(text + n - k, end, k) == 0;
-}
-
-static const char *Hex(const char *s, uintptr_t *value)
-{
-    uintptr_t v = 0;
-    for (;; s++) {
-        if (*s >= '0' && *s <= '9') {
-            v = v * 16 + (uintptr_t)(*s - '0');
-        } else if (*s >= 'a' && *s <= 'f') {
-            v = v * 16 + (uintptr_t)(*s - 'a' + 10);
-        } else {
-            *value = v;
-            return s;
-        }
-    }
-}
-
-// One line of /proc/self/maps: "low-high perms offset dev inode   path".
-static void AddRange(struct table *t, uint32_t *count, const char *line)
-{
-    struct range r;
-    const char *s = Hex(line, &r.low);
-    if (*s != '-') {
-        return;
-    }
-    s = Hex(s + 1, &r.high);
-    if (strlen(s) < 6 || s[3] != 'x') {
-        return;
-    }
-    const char *path = s + 5;
-    for (int field = 0; field < 3 && *path; field++) {
-        while (*path && *path != ' ') {
-            path++;
-        }
-        while (*path == ' ') {
-            path++;
-        }
-    }
-    int managed = strstr(path, "doublemapper") != NULL || EndsWith(path, ".dll") || (s_anonymous && *path == 0);
-    if (!managed) {
-        return;
-    }
-    if (*count > 0 && t->ranges[*count - 1].high == r.low) {
-        t->ranges[*count - 1].high = r.high;
-    } else if (*count < MAX_RANGES) {
-        t->ranges[(*count)++] = r;
-    }
-}
-
-// Reads the map of memory anew. Called by one thread at a time (sysmon). Returns the number of ranges, or -errno.
-EXPORT int ilp_read_code_maps(void)
-{
-    static char buffer[64 * 1024];
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    uint32_t version = atomic_load(&s_version) + 1;
-    struct table *t = &s_tables[version & 1];
-    uint32_t count = 0;
-    size_t have = 0;
-    for (;;) {
-        ssize_t n = read(fd, buffer + have, sizeof buffer - 1 - have);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        have += n > 0 ? (size_t)n : 0;
-        char *line = buffer, *end;
-        while ((end = memchr(line, '\n', have - (size_t)(line - buffer))) != NULL) {
-            *end = 0;
-            AddRange(t, &count, line);
-            line = end + 1;
-        }
-        have -= (size_t)(line - buffer);
-        memmove(buffer, line, have);
-        if (n <= 0) {
-            break;
-        }
-    }
-    close(fd);
-    atomic_store(&t->count, count);
-    atomic_store(&s_version, version);
-    return (int)count;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The stop.
@@ -314,7 +196,7 @@ static int IsAsyncSafePoint(const struct m_slot *m, const ucontext_t *c)
     if (sp < m->stack_low + STACK_ROOM || sp >= m->stack_high) {
         return ON_SHORT_STACK;
     }
-    return IsManagedCode(ProgramCounter(c)) ? -1 : IN_UNKNOWN_CODE;
+    return ilp_is_managed_code(ProgramCounter(c)) ? -1 : IN_UNKNOWN_CODE;
 }
 
 // A thread that is stopped and was let go parks, unless its goroutine gets a P at this moment.
@@ -555,7 +437,7 @@ EXPORT int ilp_install(int signal, uint32_t *sysmon, int anonymous)
     s_gc_signal = SIGRTMIN;
     s_pid = getpid();
     s_sysmon = sysmon;
-    s_anonymous = anonymous;
+    ilp_code_is_anonymous = anonymous;
     struct sigaction ours;
     memset(&ours, 0, sizeof ours);
     ours.sa_sigaction = DoSigPreempt;

@@ -43,6 +43,10 @@ struct ilp_table {
     struct ilp_rows gs, ms, ps;
 };
 
+// Which addresses are managed code (codemap.c).
+extern int ilp_code_is_anonymous;
+int ilp_is_managed_code(uintptr_t pc);
+
 // Capturing registers for a snapshot (preempt.c). Between begin and end: capture asks one thread, if it runs managed code, and
 // tells whether it did; captured counts those that wait in the handler.
 void ilp_capture_begin(void);
