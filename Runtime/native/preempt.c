@@ -386,9 +386,11 @@ static void DoActivation(int signal, siginfo_t *info, void *context)
         if (t_suspended_at == pc && IsBlocked(preempt) && IsAsyncSafePoint(m, context) < 0) {
             ParkAgain(m, preempt, context);
         } else {
-            BeHasty(0);
             WakeSysmon(); // to stop it elsewhere
         }
+    }
+    if (!t_let_go) {
+        BeHasty(0);
     }
     errno = error;
 }
