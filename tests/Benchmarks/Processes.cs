@@ -28,8 +28,8 @@ internal static class Processes
             : throw new InvalidOperationException($"{command} {string.Join(' ', arguments)}: {result}");
     }
 
-    // struct rusage begins with two timevals: user and system time of the children that were waited for.
-    private static unsafe double ChildrenCpuMs()
+    /// <summary>CPU time of the children that were waited for. struct rusage begins with two timevals: user and system time.</summary>
+    public static unsafe double ChildrenCpuMs()
     {
         const int RusageChildren = -1;
         long* usage = stackalloc long[18];

@@ -22,6 +22,8 @@ switch (args)
         return StartupTime.Run(rest);
     case ["build", .. string[] rest]:
         return BuildTime.Run(rest);
+    case ["dump", .. string[] rest]:
+        return DumpTime.Run(rest);
     case ["tracing", .. string[] rest]:
         return TracingCost.Run(rest);
     case ["throughput", .. string[] rest]:
@@ -33,6 +35,7 @@ switch (args)
                    ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [slowdown] [--quick]
+                   ILPreempt.Benchmarks dump [--quick]
                    ILPreempt.Benchmarks tracing [--quick]
                    ILPreempt.Benchmarks wakeups [--quick]
                    ILPreempt.Benchmarks weaving [--quick] [ASSEMBLY...]
