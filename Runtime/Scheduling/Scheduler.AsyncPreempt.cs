@@ -20,10 +20,10 @@ internal struct Repark
 /// code. sysmon then moves the goroutine: it is runnable and pinned like any other, only that its thread can't be handed a
 /// P through M.NextP, for it sleeps in the handler. So whoever picks it does its Execute in its place and wakes it.
 ///
-/// A collection lets all parked threads go. Such a thread parks again by itself (native/preempt.c), or runs user code without a P
-/// while its goroutine is in a queue, if it first had to come to a place where CoreCLR can suspend it. When it
-/// meets a check or calls the scheduler it waits there and takes a P by M.NextP as usual; else sysmon stops it again. Who is first, the picker or the
-/// thread, is one CAS on Slot.Stop: Stopped to Resuming (picker) or Stopped to Waiting (thread).
+/// A collection lets all parked threads go. Such a thread parks again by itself (native/preempt.c). One that first has to come to a
+/// place where CoreCLR can suspend it runs user code without a P while its goroutine is in a queue: sysmon stops it again, or
+/// at a check or a call of the scheduler it waits and takes a P by M.NextP as usual. Who is first, the picker or the thread, is one
+/// CAS on Slot.Stop: Stopped to Resuming (picker) or Stopped to Waiting (thread).
 /// </content>
 internal static unsafe partial class Scheduler
 {

@@ -52,6 +52,7 @@ enum { HANDLER_OUT, HANDLER_PARKED, HANDLER_RESUME };
 static __thread struct m_slot *t_slot INITIAL_EXEC;
 static __thread int t_let_go INITIAL_EXEC;              // left a park for an activation that it has sent to itself
 static __thread uintptr_t t_suspended_at INITIAL_EXEC;  // where CoreCLR's handler has suspended it
+static __thread int t_idle_activations INITIAL_EXEC;    // activations there that did not suspend it, one after another
 static __thread int t_hasty INITIAL_EXEC;               // has a short slice
 
 static int s_signal;
@@ -351,7 +352,10 @@ static void DoSigPreempt(int signal, siginfo_t *info, void *context)
 // return address when the thread must first run to a better place. In the first case a thread that was let go for it parks again
 // right after, on the same instruction: it has computed nothing without a P, and nobody has to send it a signal. In the second
 // it must run on. Which one it was is told by whether the thread has waited; an activation that comes late finds no suspension and
-// returns at once, on an instruction where the thread has been suspended before.
+// returns at once, on an instruction where the thread has been suspended before. A wait may have had another reason (a page), and a
+// collection that finds its thread parked at a wrong place asks again and again: so the third answer without a wait is to run on.
+
+#define MAX_IDLE_ACTIVATIONS 2
 
 static long Waits(void)
 {
@@ -380,6 +384,9 @@ static void DoActivation(int signal, siginfo_t *info, void *context)
     uintptr_t pc = ProgramCounter(context);
     if (Waits() != waits) {
         t_suspended_at = pc;
+        t_idle_activations = 0;
+    } else if (++t_idle_activations > MAX_IDLE_ACTIVATIONS) {
+        t_suspended_at = 0;
     }
     if (m != NULL && atomic_load(&m->stop) == STOP_STOPPED) {
         int preempt = s_signal;
