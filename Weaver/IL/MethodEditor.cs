@@ -56,6 +56,9 @@ internal sealed class MethodEditor
     /// <summary>Code run on entry, before everything else; no branch leads to it.</summary>
     public List<Instruction[]> Prologue { get; } = [];
 
+    /// <summary>Whether the method gets AggressiveInlining.</summary>
+    public bool IsInlined { get; set; }
+
     /// <summary>Locals that inserted code needs.</summary>
     public List<VariableDefinition> NewVariables { get; } = [];
 
@@ -171,6 +174,7 @@ internal sealed class MethodEditor
         }
 
         NewVariables.ForEach(Body.Variables.Add);
+        Method.ImplAttributes |= IsInlined ? MethodImplAttributes.AggressiveInlining : default;
         MoveSequencePoints(heads);
         Body.Instructions.Clear();
         foreach (Instruction instruction in result)

@@ -23,6 +23,7 @@ internal sealed class PrologueCheckPass : IMethodPass
             editor.Before(place, context.Runtime.Check());
         }
 
+        editor.IsInlined = UnseenFrame.Is(editor);
         context.Current = context.Current with { Prologues = context.Current.Prologues + 1 };
     }
 }
