@@ -97,9 +97,9 @@ internal unsafe struct MSlot
     /// <summary>How many signals it has answered, whatever the answer (Go: preemptGen).</summary>
     internal long PreemptGen;
 
-    /// <summary>How often it was parked, and how often a collection let it go.</summary>
-    internal long Parks;
+    /// <summary>How often a collection let it go, and how often it parked again after that by itself.</summary>
     internal long Released;
+    internal long Unasked;
 
     internal fixed long Refused[Refusals];
 

@@ -77,6 +77,7 @@ internal static unsafe class SchedTrace
     internal static void Keep(M m)
     {
         Interlocked.Add(ref s_endedReleases, Interlocked.Exchange(ref m.Slot->Released, 0));
+        m.Slot->Unasked = 0;
         m.Repark = default;
         m.UnknownCodeSeen = 0;
         for (int i = 0; i < MSlot.Refusals; i++)

@@ -148,7 +148,6 @@ static void AsyncPreempt(struct m_slot *m)
     sigaddset(&ours, signal);
     both = ours;
     sigaddset(&both, s_gc_signal);
-    m->parks++;
     for (;;) {
         int got = WaitFor(&both);
         if (got == signal) {
@@ -391,6 +390,7 @@ static void DoActivation(int signal, siginfo_t *info, void *context)
     if (m != NULL && atomic_load(&m->stop) == STOP_STOPPED) {
         int preempt = s_signal;
         if (t_suspended_at == pc && IsBlocked(preempt) && IsAsyncSafePoint(m, context) < 0) {
+            m->unasked++;
             ParkAgain(m, preempt, context);
         } else {
             WakeSysmon(); // to stop it elsewhere

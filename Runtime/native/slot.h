@@ -28,7 +28,7 @@ struct m_slot {
     volatile int32_t *volatile gc_disabled; // CoreCLR's Thread.PreemptiveGCDisabled: 1 in managed code
     uint64_t stack_low, stack_high;
     volatile int64_t preempt_gen;   // signals answered, whatever the answer
-    volatile int64_t parks, released;
+    volatile int64_t released, unasked; // let go for a collection; parked again after it by itself
     volatile int64_t refused[REFUSALS];
     uint64_t registers[34];         // x64: the kernel's gregs; arm64: x0 to x30, sp, pc. For debuggers
 };

@@ -23,6 +23,8 @@ public class AsyncPreemptTests
     [InlineData("regex")]
     [InlineData("regex-compiled")]
     [InlineData("aggregate")]
+    [InlineData("modpow")]
+    [InlineData("json")]
     public void Code_WithoutChecks_IsStoppedByTheSignalOnly(string kind)
     {
         int with = Wakes(AssertSharesTheProcessor(kind));
@@ -32,13 +34,11 @@ public class AsyncPreemptTests
         Assert.True(Wakes(without) * 10 <= with, $"woke {with} times with signals, without them:\n{without}");
     }
 
-    /// <summary>These go into native code now and then, where a goroutine loses its P without any signal.</summary>
-    [Theory]
-    [InlineData("bigint")]
-    [InlineData("json")]
-    public void Code_PartlyNative_IsStoppedByTheSignalToo(string kind)
+    /// <summary>Its huge buffers are cleared in native code now and then, where a goroutine loses its P without any signal.</summary>
+    [Fact]
+    public void Code_PartlyNative_IsStoppedByTheSignalToo()
     {
-        ChildResult result = AssertSharesTheProcessor(kind);
+        ChildResult result = AssertSharesTheProcessor("bigint");
         int signals = s_signals.Matches(result.StdErr).Select(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Max();
         Assert.True(signals >= 10, $"stopped by {signals} signals\n{result}");
     }
