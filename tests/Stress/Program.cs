@@ -10,7 +10,8 @@ internal static class Program
         cil [--seed N] [--from N] [--count N] [--minutes N] [--processes N]   generated programs, original against woven
         cil --seed N --show                                                   and print what is left after minimising
         cache [--seed N] [--minutes N]                                        hosts killed while they fill the cache
-        suite [--project NAME] [--runs N] [--seed N]                          a test project in a loop, under load; with a seed the scheduler chooses by it
+        suite [--project NAME] [--runs N] [--load N] [--seed N]               a test project in a loop, beside N busy threads (one per CPU);
+                                                                              with a seed the scheduler chooses by it
         """;
 
     private static int Main(string[] args)
@@ -28,9 +29,11 @@ internal static class Program
                 return 0;
             case "suite":
                 int project = Array.IndexOf(args, "--project");
-                return SuiteLoop.Run(project >= 0 && project + 1 < args.Length ? args[project + 1] : "Runtime.Tests", (int)(Number(args, "--runs") ?? 100), Number(args, "--seed"));
+                return SuiteLoop.Run(
+                    project >= 0 && project + 1 < args.Length ? args[project + 1] : "Runtime.Tests", (int)(Number(args, "--runs") ?? 100),
+                    (int)(Number(args, "--load") ?? (ulong)Environment.ProcessorCount), Number(args, "--seed"));
             case "burn":
-                return SuiteLoop.Burn(int.Parse(args[1]));
+                return SuiteLoop.Burn(int.Parse(args[1]), int.Parse(args[2]));
             default:
                 Console.Error.WriteLine(Usage);
                 return 64;

@@ -3,12 +3,12 @@ using ILPreempt.TestUtils;
 
 namespace ILPreempt.Stress;
 
-/// <summary>Runs a test project again and again while other processes want every CPU; stops at the first failure.</summary>
+/// <summary>Runs a test project again and again beside a process that wants CPUs too; stops at the first failure.</summary>
 internal static class SuiteLoop
 {
-    public static int Run(string project, int runs, ulong? seed)
+    public static int Run(string project, int runs, int load, ulong? seed)
     {
-        using Process load = Process.Start(new ProcessStartInfo(Repo.Dotnet, [typeof(SuiteLoop).Assembly.Location, "burn", $"{Environment.ProcessId}"]))!;
+        using Process other = Process.Start(new ProcessStartInfo(Repo.Dotnet, [typeof(SuiteLoop).Assembly.Location, "burn", $"{Environment.ProcessId}", $"{load}"]))!;
         try
         {
             for (int run = 1; run <= runs; run++)
@@ -31,14 +31,14 @@ internal static class SuiteLoop
         }
         finally
         {
-            load.Kill();
+            other.Kill();
         }
     }
 
-    /// <summary>The load: a busy thread per CPU, as long as its parent lives.</summary>
-    public static int Burn(int parent)
+    /// <summary>The load: busy threads, as long as the parent lives.</summary>
+    public static int Burn(int parent, int threads)
     {
-        for (int i = 0; i < Environment.ProcessorCount; i++)
+        for (int i = 0; i < threads; i++)
         {
             new Thread(() =>
             {
