@@ -59,7 +59,7 @@ public static class ChromeTrace
 
         foreach (TracePause pause in timeline.Pauses)
         {
-            Begin(json, "X", $"GC pause, generation {pause.Generation}", Runtime, 1, pause.Start, pause.End - pause.Start);
+            Begin(json, "X", pause.Generation <= 2 ? $"GC pause, generation {pause.Generation}" : "GC pause", Runtime, 1, pause.Start, pause.End - pause.Start);
             json.WriteEndObject();
         }
 

@@ -47,20 +47,17 @@ internal static class TraceDrain
     private static void Run()
     {
         GcPauses? pauses = null;
+        bool pausesAreOn = false;
         while (true)
         {
             int wanted = Volatile.Read(ref s_wanted);
             long now = Clock.Now();
             bool pausesAreWanted = (wanted & File) != 0 && LateStart.EventsAreSupported;
-            if (!pausesAreWanted || pauses?.IsDeaf(now) == true)
+            if (pausesAreWanted != pausesAreOn)
             {
-                pauses?.Dispose();
-                pauses = null;
-            }
-
-            if (pausesAreWanted)
-            {
+                pausesAreOn = pausesAreWanted;
                 pauses ??= new GcPauses();
+                pauses.Since = pausesAreWanted ? now : long.MaxValue;
             }
 
             Drain(now);

@@ -51,7 +51,7 @@ internal enum TraceKind : byte
     /// <summary>sysmon took P from M.</summary>
     Retake,
 
-    /// <summary>A collection stopped everybody. Argument: for how many nanoseconds. Reason: the generation.</summary>
+    /// <summary>A collection stopped everybody. Argument: for how many nanoseconds. Reason: the generation, 255 where it is not known.</summary>
     GcPause,
 
     /// <summary>Argument: how many events found their ring full.</summary>

@@ -177,7 +177,7 @@ public sealed class RecordingTests : IDisposable
     [Fact]
     public void Collection_WhileRecording_IsAPause()
     {
-        // Again and again: one listener of CoreCLR's events comes right after another.
+        // Again and again: who hears of collections stays the same, and hears the generation each time.
         Goroutine.MaxProcs();
         for (int i = 0; i < 5; i++)
         {
@@ -199,22 +199,9 @@ public sealed class RecordingTests : IDisposable
                     return Read(_file).Any(e => e is { Kind: TraceKind.GcPause, Reason: 1, Argument: > 0 });
                 },
                 s_limit);
-            Assert.True(told, $"recording {i}: no pause in {Read(_file).Length} events after {collections} collections");
+            Assert.True(told, $"recording {i}: no pause in {Read(_file).Length} events after {collections} collections, {string.Join(' ', Read(_file).GroupBy(e => (e.Kind, e.Reason)).Select(g => $"{g.Key} {g.Count()}"))}");
             Recording.Stop();
         }
-    }
-
-    /// <summary>One that has been disposed hears nothing, as one does that CoreCLR forgot.</summary>
-    [Fact]
-    public void GcPauses_NotToldOfACollection_IsDeafAfterSomeSeconds()
-    {
-        GcPauses pauses = new();
-        pauses.Dispose();
-        long now = Clock.Now();
-        GC.Collect(0);
-        Assert.False(pauses.IsDeaf(now));
-        Assert.False(pauses.IsDeaf(now + 1_000_000_000));
-        Assert.True(pauses.IsDeaf(now + 4_000_000_000));
     }
 
     [Fact]
