@@ -7,9 +7,9 @@ namespace ILPreempt.Runtime.Telemetry;
 /// Collections as events of a recording: when everybody stood still, and for how long. CoreCLR tells by its own events
 /// (GCSuspendEEBegin to GCRestartEEEnd), which arrive about 0.1 s late with the time at which they happened.
 /// There is one, from the first recording to the end of the process; between recordings it hears and says nothing. Rejected: one for each
-/// recording. CoreCLR ends the session of a listener that has gone at some later time, which can switch off what the collector
-/// itself tells (GCStart, with the generation) for the session that came after: once in some 300 recordings that followed each other at
-/// once. Somebody else's listener may still do that: then the generation is unknown.
+/// recording. Once in some 300 that followed each other at once, all was told but what the collector itself tells (GCStart, with the
+/// generation): CoreCLR ends the session of a listener that has gone at some later time, most likely with that effect on the session that
+/// came after. Somebody else's listener may still do that: then the generation is unknown.
 /// </summary>
 internal sealed class GcPauses : EventListener
 {
