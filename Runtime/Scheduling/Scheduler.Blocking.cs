@@ -29,6 +29,8 @@ internal static unsafe partial class Scheduler
             return;
         }
 
+        // Once it is LostP a signal may stop it, with the P in this frame and nowhere else: not before somebody else has the P.
+        m.Slot->Locks++;
         p.SyscallTick++;
         m.OldP = null;
         ReleaseP(m);
@@ -40,6 +42,7 @@ internal static unsafe partial class Scheduler
         g.CasStatus(GStatus.Running, GStatus.Syscall);
         ClearPreempt(g);
         HandOffP(p);
+        m.Slot->Locks--;
     }
 
     /// <summary>The wait is over, or another that cost the goroutine its P: wait for one. Not where nothing may be stopped.</summary>

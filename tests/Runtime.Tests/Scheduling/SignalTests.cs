@@ -82,6 +82,42 @@ public class SignalTests
         Assert.True(all.Sum(Unasked) * 2 > all.Sum(Released), $"released {all.Sum(Released)} times, and parked again {all.Sum(Unasked)} times");
     }
 
+    /// <summary>
+    /// A goroutine that blocks passes its P on before it waits, and makes a new thread for that where there is none: stopped meanwhile it
+    /// would keep the only P for ever. What runs on the new thread first sees that no signal can stop the one that made it.
+    /// </summary>
+    [Fact]
+    public unsafe void Goroutine_ThatPassesItsPOn_IsNotStoppedMeanwhile()
+    {
+        const int Waiters = 200;
+        using Gos.Procs one = Gos.WithProcs(1);
+        using ManualResetEventSlim gate = new();
+        M? before = null;
+        int madeThreads = 0;
+        int holding = 0;
+        int waiting = 0;
+        Gos.Run(Gos.Times(Waiters, _ =>
+        {
+            M me = M.Current!;
+            if (Volatile.Read(ref before) is M maker && maker.CurG is { LostP: true })
+            {
+                madeThreads++;
+                holding += Volatile.Read(ref maker.Slot->Locks) != 0 ? 1 : 0;
+            }
+
+            Volatile.Write(ref before, me);
+            if (++waiting == Waiters)
+            {
+                gate.Set();
+            }
+
+            Blocking.Enter((int)WaitReason.SemAcquire);
+            gate.Wait(s_limit);
+            Blocking.Exit();
+        }));
+        Assert.True(madeThreads > Waiters / 2 && holding > 0, $"{holding} of {madeThreads}");
+    }
+
     [Fact]
     public void StopTheWorld_BesideALoopWithoutChecks_Returns()
     {
