@@ -132,7 +132,7 @@ public sealed class TimelineTests : IDisposable
     public void ChromeTrace_OfATimeline_IsJsonWithNamedTracksInMicroseconds()
     {
         using MemoryStream output = new();
-        ChromeTrace.Write(new Timeline(Log(Event(1500, TraceKind.Start, 7, 3), Event(2750, TraceKind.End, 7, 3), Event(3000, TraceKind.GcPause, 0, -1, 1, 500))), output);
+        ChromeTrace.Write(new Timeline(Log(Event(1500, TraceKind.Start, 7, 3), Event(2750, TraceKind.End, 7, 3), Event(3000, TraceKind.GcPause, 0, -1, 1, 500), Event(4000, TraceKind.GcPause, 0, -1, 255, 500))), output);
         JsonElement root = JsonDocument.Parse(output.ToArray()).RootElement;
         JsonElement[] events = [.. root.GetProperty("traceEvents").EnumerateArray()];
         Assert.Contains(events, e => e.GetProperty("ph").GetString() == "M" && e.GetProperty("args").GetProperty("name").GetString() == "P3");
@@ -140,6 +140,7 @@ public sealed class TimelineTests : IDisposable
         JsonElement run = Assert.Single(events, e => e.GetProperty("name").GetString() == "G7");
         Assert.Equal((1, 3, 1.5m, 1.25m), (run.GetProperty("pid").GetInt32(), run.GetProperty("tid").GetInt32(), run.GetProperty("ts").GetDecimal(), run.GetProperty("dur").GetDecimal()));
         Assert.Single(events, e => e.GetProperty("name").GetString() == "GC pause, generation 1" && e.GetProperty("dur").GetDecimal() == 0.5m);
+        Assert.Single(events, e => e.GetProperty("name").GetString() == "GC pause"); // of a generation that nobody told
     }
 
     [Fact]
