@@ -59,6 +59,9 @@ internal static class Settings
     /// <summary>Whether the seed was given: it then steers the scheduler's choices too (ScheduleFuzz).</summary>
     internal static bool FuzzSchedule;
 
+    /// <summary>How many signals a second stop whoever runs managed code, due or not (native/storm.c); 0 is off.</summary>
+    internal static int StormHz;
+
     /// <summary>Whether a signal stops goroutines that meet no check (Go: asyncpreemptoff, inverted).</summary>
     internal static bool AsyncPreempt = true;
 
@@ -89,6 +92,8 @@ internal static class Settings
     /// <summary>How far past its slice a goroutine must have run to be reported, in nanoseconds; 0 is off (Diagnostics/StallReport.cs).</summary>
     internal static long StallNs;
 
+    internal const int MaxStormHz = 20_000;
+
     /// <summary>Reads all of them. Called once, before the first P exists.</summary>
     internal static void Load()
     {
@@ -107,6 +112,7 @@ internal static class Settings
         Read("ILPREEMPT_TRACEBACK", "ILPreempt.Traceback", static s => TryTraceback(s, out Traceback), "none, single or all");
         Read("ILPREEMPT_STALL", "ILPreempt.Stall", static s => TryStall(s, out StallNs), StallWant);
         Read("ILPREEMPT_STRESS", "ILPreempt.Stress", TryStress, "n or n:seed with n from 0 (off) to 1000000");
+        Read("ILPREEMPT_STORM", "ILPreempt.Storm", static s => TryInt(s, 0, MaxStormHz, out StormHz), "a number of signals a second up to 20000, 0 is off");
     }
 
     /// <summary>Parses "10ms", "100us", "1s" or "250000ns" into nanoseconds within the bounds.</summary>
@@ -228,13 +234,13 @@ internal static class Settings
     // What a parser leaves behind when it fails must not stay.
     private static bool Apply(Func<string, bool> parse, string text)
     {
-        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs);
+        var before = (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, StormHz, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs);
         if (parse(text))
         {
             return true;
         }
 
-        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs) = before;
+        (MaxProcs, SliceNs, MaxThreads, StackBytes, SchedTraceMs, StressEvery, StressSeed, FuzzSchedule, StormHz, AsyncPreempt, PreemptGraceNs, PreemptSignal, Wakeup, ExitOnDeadlock, Diagnostics, Quit, Traceback, StallNs) = before;
         return false;
     }
 }

@@ -29,6 +29,7 @@ internal sealed class Setting
         new("stack", "The stack a goroutine may use (default 256M).", "a size from 1M to 1G, such as 256M", IsStack),
         new("schedtrace", "Print the scheduler's state on standard error every so many milliseconds.", "a number of milliseconds up to 3600000", text => IsNumber(text, 0, 3_600_000)),
         new("stress", "Preempt at every n-th check; with a seed, scheduling choices are random.", "N or N:SEED with N up to 1000000", IsStress),
+        new("storm", "Stop whoever runs by so many signals a second, due or not (default 0, off).", "a number up to 20000", text => IsNumber(text, 0, Settings.MaxStormHz)),
         new("asyncpreempt", "Whether a signal stops code without checks (default 1).", "0 or 1", text => Settings.TrySwitch(text, out _)),
         new("grace", "How long after a request the signal follows (default 200us).", "a duration from 10us to 1s, such as 200us", text => Settings.TryDuration(text, 10_000, 1_000_000_000, out _)),
         new("signal", "The signal that stops threads (default SIGURG).", "URG, RTMIN+n (n from 2 to 29) or a number from 36 to 63", text => Settings.TrySignal(text, out _)),

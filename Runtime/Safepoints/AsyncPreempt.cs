@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ILPreempt.Runtime.Diagnostics;
 using ILPreempt.Runtime.Loading;
 using ILPreempt.Runtime.Platform;
 using ILPreempt.Runtime.Scheduling;
@@ -79,7 +80,19 @@ internal static unsafe class AsyncPreempt
         bool anonymous = Environment.GetEnvironmentVariable("DOTNET_EnableWriteXorExecute") == "0";
         s_install = (delegate* unmanaged<int, int*, int, int>)NativeHelper.Export("ilp_install");
         int error = s_install(Settings.PreemptSignal, sysmon.Word, anonymous ? 1 : 0);
-        return error == 0 ? null : $"signal {Settings.PreemptSignal} cannot be used: error {-error}";
+        return error == 0 ? StartStorm() : $"signal {Settings.PreemptSignal} cannot be used: error {-error}";
+    }
+
+    private static string? StartStorm()
+    {
+        if (Settings.StormHz == 0)
+        {
+            return null;
+        }
+
+        var storm = (delegate* unmanaged<RowList*, long, int, int>)NativeHelper.Export("ilp_storm");
+        int error = storm(&Table.Header->Ms, 1_000_000_000L / Settings.StormHz, Settings.MaxStopped);
+        return error == 0 ? null : $"the storm cannot begin: error {error}";
     }
 
     /// <summary>Somebody else handles our signal now, and shall not get what is not meant for him.</summary>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ILPreempt.Runtime.Scheduling;
 
-/// <summary>Who decides about a goroutine that a signal stopped. The same numbers as in native/preempt.c.</summary>
+/// <summary>Who decides about a goroutine that a signal stopped. The same numbers as in native/preempt.h.</summary>
 internal enum StopState
 {
     /// <summary>Not stopped by a signal.</summary>
@@ -43,7 +43,7 @@ internal enum AsyncRefusal
 }
 
 /// <summary>
-/// What a signal handler must know of an M, in memory that does not move: the struct m_slot of native/preempt.c. Lives as
+/// What a signal handler must know of an M, in memory that does not move: the struct m_slot of native/slot.h. Lives as
 /// long as its M object.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]

@@ -86,8 +86,7 @@ static void AddRange(struct table *t, uint32_t *count, const char *line)
     }
 }
 
-// Reads the map of memory anew. Called by one thread at a time (sysmon). Returns the number of ranges, or -errno.
-EXPORT int ilp_read_code_maps(void)
+static int ReadMaps(void)
 {
     static char buffer[64 * 1024];
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -120,4 +119,16 @@ EXPORT int ilp_read_code_maps(void)
     atomic_store(&t->count, count);
     atomic_store(&s_version, version);
     return (int)count;
+}
+
+// Reads the map of memory anew. Returns the number of ranges, or -errno; 0 if another thread is at it (sysmon, or a storm).
+EXPORT int ilp_read_code_maps(void)
+{
+    static atomic_flag reading = ATOMIC_FLAG_INIT;
+    if (atomic_flag_test_and_set(&reading)) {
+        return 0;
+    }
+    int count = ReadMaps();
+    atomic_flag_clear(&reading);
+    return count;
 }

@@ -14,7 +14,7 @@ struct m_slot {
     _Atomic int32_t tid;            // 0 when no thread is registered
     int32_t id;                     // M.Id
     _Atomic int32_t signal_pending; // 1 while a signal of ours is in flight: at most one per M
-    _Atomic int32_t sending;        // 1 while a sender is between its look at tid and its tgkill
+    _Atomic int32_t sending;        // 1 while a sender looks at tid and gc_disabled and sends
     _Atomic int32_t stop;
     _Atomic int32_t handler;
     volatile int32_t locks;         // M.Locks: not stopped while above zero
@@ -46,8 +46,9 @@ struct ilp_table {
 // Which addresses are managed code (codemap.c).
 extern int ilp_code_is_anonymous;
 int ilp_is_managed_code(uintptr_t pc);
+int ilp_read_code_maps(void);
 
-// Capturing registers for a snapshot (preempt.c). Between begin and end: capture asks one thread, if it runs managed code, and
+// Capturing registers for a snapshot (capture.c). Between begin and end: capture asks one thread, if it runs managed code, and
 // tells whether it did; captured counts those that wait in the handler.
 void ilp_capture_begin(void);
 int ilp_capture(struct m_slot *m);

@@ -22,6 +22,11 @@ public class SampleTests
         Compare(name, [], ("ILPREEMPT_STRESS", $"{sample.StressEvery}{Switches.Seed}"));
     }
 
+    /// <summary>Stopped by signals all the time, wherever it runs managed code, also where the scheduler would never ask.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Sample_InAStormOfSignals_BehavesAsPlain(string name) => Compare(name, [], ("ILPREEMPT_STORM", "5000"));
+
     /// <summary>Preempted at every check, also those that make millions of them.</summary>
     [LongTheory]
     [MemberData(nameof(Heavy))]
