@@ -15,6 +15,9 @@ internal static class Deadlock
 
     private static long s_reportedAt = -1;
 
+    /// <summary>Whether it has been told once.</summary>
+    internal static bool HasReported => Volatile.Read(ref s_reportedAt) >= 0;
+
     /// <summary>sysmon, when nothing happens.</summary>
     internal static void Look()
     {
@@ -40,8 +43,8 @@ internal static class Deadlock
             }
         }
 
-        s_reportedAt = Switches();
         Libc.WriteError(Report(all));
+        Volatile.Write(ref s_reportedAt, Switches());
         if (Settings.ExitOnDeadlock)
         {
             Libc.ExitNow(ExitCode);

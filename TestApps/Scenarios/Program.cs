@@ -40,10 +40,21 @@ static void Check()
     }
 }
 
-// Main and another goroutine park and nobody knows them; a timer of .NET ends the process if the report does not.
+// Main and another goroutine park and nobody knows them; a timer of .NET ends the process some time after the report, if that does not.
 static void DeadlockForever()
 {
-    using Timer end = new(_ => Environment.Exit(7), null, 1500, -1);
+    int ticks = 0;
+    using Timer end = new(
+        _ =>
+        {
+            if (Deadlock.HasReported || ++ticks > 100)
+            {
+                Environment.Exit(7);
+            }
+        },
+        null,
+        200,
+        200);
     Goroutine.Start(() => Scheduler.GoPark(null, null, WaitReason.ChanReceive));
     Scheduler.GoPark(null, null, WaitReason.Select);
 }

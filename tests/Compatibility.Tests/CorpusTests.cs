@@ -30,6 +30,10 @@ public class CorpusTests
 
     [LongTheory]
     [MemberData(nameof(Names))]
+    public void Program_InAStormOfSignals_BehavesAsPlain(string name) => Compare(name, Mode.Storm);
+
+    [LongTheory]
+    [MemberData(nameof(Names))]
     public void Program_WithFrameworkWoven_BehavesAsPlain(string name) => Compare(name, Mode.WeaveAll);
 
     [Fact]

@@ -18,6 +18,9 @@ public sealed record Mode(string Name, Func<Row, string[]> Options)
     /// <summary>Preempted at every n-th check, where a goroutine that stops lets all others pass.</summary>
     public static readonly Mode OneProcessor = new("stress, one P", row => ["--maxprocs", "1", "--stress", $"{row.StressEvery}"]);
 
+    /// <summary>Stopped by signals all the time, wherever it runs managed code. Not a column of the table.</summary>
+    public static readonly Mode Storm = new("storm", _ => ["--storm", "5000"]);
+
     /// <summary>With .NET itself woven.</summary>
     public static readonly Mode WeaveAll = new("weave all", _ => ["--weave", "all"]);
 }
