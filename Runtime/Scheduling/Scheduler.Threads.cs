@@ -72,6 +72,9 @@ internal static unsafe partial class Scheduler
         Hand(m, p, g, inheritTime);
     }
 
+    /// <summary>For tests: who has made a thread calls it, on its way out of StartM.</summary>
+    internal static Action? MadeThread;
+
     private static void NewM(P p, bool spinning, G? g, bool inheritTime)
     {
         M m = AllMs.Add(isForeign: false);
@@ -83,6 +86,7 @@ internal static unsafe partial class Scheduler
         {
             Thread thread = new(() => MStart(m), (int)Settings.StackBytes) { IsBackground = true };
             thread.UnsafeStart();
+            MadeThread?.Invoke();
         }
         catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
         {

@@ -84,7 +84,7 @@ public class SignalTests
 
     /// <summary>
     /// A goroutine that blocks passes its P on before it waits, and makes a new thread for that where there is none: stopped meanwhile it
-    /// would keep the only P for ever. What runs on the new thread first sees that no signal can stop the one that made it.
+    /// would keep the only P for ever. So no signal can stop it then.
     /// </summary>
     [Fact]
     public unsafe void Goroutine_ThatPassesItsPOn_IsNotStoppedMeanwhile()
@@ -92,30 +92,38 @@ public class SignalTests
         const int Waiters = 200;
         using Gos.Procs one = Gos.WithProcs(1);
         using ManualResetEventSlim gate = new();
-        M? before = null;
-        int madeThreads = 0;
+        int made = 0;
         int holding = 0;
         int waiting = 0;
-        Gos.Run(Gos.Times(Waiters, _ =>
+        Scheduler.MadeThread = () =>
         {
-            M me = M.Current!;
-            if (Volatile.Read(ref before) is M maker && maker.CurG is { LostP: true })
+            if (M.Current is { CurG.LostP: true } maker)
             {
-                madeThreads++;
-                holding += Volatile.Read(ref maker.Slot->Locks) != 0 ? 1 : 0;
+                made++;
+                holding += maker.Slot->Locks != 0 ? 1 : 0;
             }
-
-            Volatile.Write(ref before, me);
-            if (++waiting == Waiters)
+        };
+        try
+        {
+            Gos.Run(Gos.Times(Waiters, _ =>
             {
-                gate.Set();
-            }
+                if (++waiting == Waiters)
+                {
+                    gate.Set();
+                }
 
-            Blocking.Enter((int)WaitReason.SemAcquire);
-            gate.Wait(s_limit);
-            Blocking.Exit();
-        }));
-        Assert.True(madeThreads > Waiters / 2 && holding > 0, $"{holding} of {madeThreads}");
+                Blocking.Enter((int)WaitReason.SemAcquire);
+                gate.Wait(s_limit);
+                Blocking.Exit();
+            }));
+        }
+        finally
+        {
+            Scheduler.MadeThread = null;
+        }
+
+        Assert.True(made > Waiters / 2, $"{made} threads");
+        Assert.Equal(made, holding);
     }
 
     [Fact]
