@@ -97,10 +97,11 @@ public class SignalTests
         int holding = 0;
         Scheduler.MadeThread = () =>
         {
+            // The new thread may make the next one before this one is through here.
             if (M.Current is { CurG.LostP: true } maker)
             {
-                made++;
-                holding += maker.Slot->Locks != 0 ? 1 : 0;
+                Interlocked.Increment(ref made);
+                Interlocked.Add(ref holding, maker.Slot->Locks != 0 ? 1 : 0);
             }
         };
         try
@@ -117,7 +118,7 @@ public class SignalTests
 
                 void Start()
                 {
-                    if (made >= Threads || ++started > Most)
+                    if (Volatile.Read(ref made) >= Threads || ++started > Most)
                     {
                         gate.Set();
                         ended.Signal();
