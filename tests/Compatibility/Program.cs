@@ -6,16 +6,17 @@ using ILPreempt.Compatibility;
 using ILPreempt.TestUtils;
 
 // Runs the rows in all modes, measures them, and writes docs/compatibility.md; with names, only these rows of it anew.
-// --quick compares and measures nothing.
+// --quick compares and measures nothing; --figures measures, and leaves what the table says of the modes.
 // Plain and hosted run in turn, and what is compared is the median of each: a machine that is busy is busy for both.
 if (args is ["--help", ..])
 {
-    Console.Error.WriteLine("Usage: ILPreempt.Compatibility [--quick] [ROW...]");
+    Console.Error.WriteLine("Usage: ILPreempt.Compatibility [--quick | --figures] [ROW...]");
     return 64;
 }
 
 bool quick = args is ["--quick", ..];
-string[] names = quick ? args[1..] : args;
+bool figures = args is ["--figures", ..];
+string[] names = quick || figures ? args[1..] : args;
 if (names.Except(Rows.All.Select(r => r.Name)).FirstOrDefault() is { } unknown)
 {
     Console.Error.WriteLine($"No row {unknown}; there are {string.Join(", ", Rows.All.Select(r => r.Name))}.");
@@ -29,9 +30,16 @@ string document = Path.Combine(Repo.Root, "docs", "compatibility.md");
 bool red = false;
 foreach (Row row in Rows.All.Where(r => names.Length == 0 || names.Contains(r.Name)))
 {
+    string[] before = figures ? Before(row) : [];
     List<string> results = [];
     foreach (Mode mode in new[] { Mode.Plain, Mode.Stress, Mode.OneProcessor, Mode.WeaveAll })
     {
+        if (before.Length > 0)
+        {
+            results.Add(before[results.Count].Split(" (")[0]);
+            continue;
+        }
+
         string? difference = Compare(row, mode);
         results.Add(difference is null ? "equal" : "**differs**");
         if (difference is not null)
@@ -49,6 +57,13 @@ foreach (Row row in Rows.All.Where(r => names.Length == 0 || names.Contains(r.Na
 }
 
 return red ? 1 : 0;
+
+// What the table says of the four modes; empty if the row is not in it.
+string[] Before(Row row)
+{
+    string? line = File.Exists(document) ? File.ReadLines(document).FirstOrDefault(l => l.StartsWith($"| {row.Name} |", StringComparison.Ordinal)) : null;
+    return line is null ? [] : [.. line.Split('|').Skip(4).Take(4).Select(cell => cell.Trim())];
+}
 
 static string? Compare(Row row, Mode mode)
 {
