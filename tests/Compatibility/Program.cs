@@ -130,7 +130,10 @@ void Write(Row done, string line)
         writes this file. Hosted: no options. Stress: preempted at every n-th check (`--stress n`, n = 1 where nothing else is said). One P: stressed with `--maxprocs 1`.
         Weave all: .NET itself is woven (`--weave all`). Whole run: time plain / time hosted of the process from start to end with one round of
         work, everything compiled by the JIT on the way, woven assemblies already in the cache. Warm: rounds of work per second hosted / plain after a warm-up. Both are medians of
-        {Times} runs each, in turn ({Seconds} s each when warm), larger is better; empty where it was not measured. {Environment.ProcessorCount} processors ({RuntimeInformation.OSArchitecture}), {RuntimeInformation.FrameworkDescription}.
+        {Times} runs each, in turn ({Seconds} s each when warm), larger is better; empty where it was not measured.
+        A short whole run is behind by the host's start, and because woven assemblies go through the JIT where plain `dotnet` has precompiled code (ILP0013; inferred): most in the SDK's
+        compilers. Warm figures below 0.9 are the checks where that was looked into (Jint, Lucene, AngleSharp, BouncyCastle: with `--weave none` 0.92 to 1.23 of plain, woven 0.76 to 0.90, one or two runs each):
+        interpreters, parsers and indexers are calls in circles and short loops. Not looked into: Scripting, Orleans, and MinimalApi, whose requests take the same time one by one. {Environment.ProcessorCount} processors ({RuntimeInformation.OSArchitecture}), {RuntimeInformation.FrameworkDescription}.
 
         | row | what it does | version | hosted | stress | stress, one P | weave all | whole run | warm | remarks |
         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
