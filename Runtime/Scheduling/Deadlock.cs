@@ -15,7 +15,7 @@ internal static class Deadlock
 
     private static long s_reportedAt = -1;
 
-    /// <summary>Whether it has been told once.</summary>
+    /// <summary>Whether it has been told once. For tests.</summary>
     internal static bool HasReported => Volatile.Read(ref s_reportedAt) >= 0;
 
     /// <summary>sysmon, when nothing happens.</summary>

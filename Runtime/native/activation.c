@@ -40,7 +40,6 @@ void ilp_be_hasty(int hasty)
     syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
-
 static long Waits(void)
 {
     struct rusage usage;

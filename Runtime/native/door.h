@@ -4,17 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
+#include "clock.h"
 #include "slot.h"
 
 EXPORT extern struct ilp_table *ilp_table;
-
-static inline int64_t Now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 // door.c
 int ilp_send_all(int fd, const void *bytes, size_t length);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
+#include "clock.h"
 #include "preempt.h"
 
 #define READ_AGAIN_NS 10000000 // as AsyncPreempt.cs
@@ -17,13 +18,6 @@ static int64_t s_period;
 static int s_max_stopped;
 static int64_t s_unknown;   // refusals in unknown code, of all Ms
 static int64_t s_read_at;
-
-static int64_t Now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 // CoreCLR's flag goes with its thread: ilp_unregister waits for `sending`.
 static int RunsManagedCode(struct m_slot *m)

@@ -118,6 +118,7 @@ public class AsyncPreemptTests
     [LongTheory]
     [InlineData("2", "100us", "", "")]
     [InlineData("8", "100us", "storm", "")]
+    [InlineData("2", "100us", "locks exceptions faults regex files sockets tasks children arithmetic busy", "")]
     [InlineData("8", "100us", "", "ILPREEMPT_STORM=5000")]
     public void Soak_TenMinutes_AllResultsRight(string procs, string slice, string how, string variable) => Soak(600, procs, slice, how, variable);
 
