@@ -86,7 +86,7 @@ internal sealed class CountedLoop
     /// <param name="pace">How often the copy reads the word if it has to test its counter.</param>
     /// <param name="poll">Makes a read of the poll word.</param>
     /// <returns>The way to the twin.</returns>
-    public ToTwin Apply(int rounds, Instruction[] pace, Func<Instruction[]> poll)
+    public WayOut Apply(int rounds, Instruction[] pace, Func<Instruction[]> poll)
     {
         Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
         Instruction[] copy = IsBoundSafe() ? Chunks(rounds, poll(), whenUp, out Instruction entry, out Instruction goOn) : Tested(pace, poll(), whenUp, out entry, out goOn);
@@ -99,7 +99,7 @@ internal sealed class CountedLoop
         _editor.CopyLines(_loop.Last, [new CopiedLine(measure[0], _condition, true), .. _lines]);
         _editor.After(_loop.Last, [Instruction.Create(OpCodes.Br, MethodEditor.End), .. measure, .. copy]);
         _editor.Retarget(_loop.Head - 1, measure[0]);
-        return new ToTwin(_loop, poll, whenUp, goOn);
+        return new WayOut(_loop, poll, whenUp, goOn);
     }
 
     // if (bound - i > few) goto entry
@@ -122,18 +122,18 @@ internal sealed class CountedLoop
     /// <param name="rounds">Rounds of a chunk.</param>
     /// <param name="poll">Makes a read of the poll word.</param>
     /// <returns>The ways to the twin.</returns>
-    public ToTwin[] ApplyInPlace(int rounds, Func<Instruction[]> poll)
+    public WayOut[] ApplyInPlace(int rounds, Func<Instruction[]> poll)
     {
         VariableDefinition limit = NewLimit();
         Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
         Instruction[] setLimit = SetLimit(limit, rounds);
-        List<ToTwin> ways = [new ToTwin(_loop, poll, whenUp, setLimit[0])];
+        List<WayOut> ways = [new WayOut(_loop, poll, whenUp, setLimit[0])];
         List<Instruction> code = [.. ChunkEnd(poll(), whenUp), .. setLimit];
         if (!IsBoundSafe())
         {
             Instruction whenFar = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
             code.AddRange([.. IsFarOut(), whenFar]);
-            ways.Add(new ToTwin(_loop, IsFarOut, whenFar, _editor.Code[_loop.Head]));
+            ways.Add(new WayOut(_loop, IsFarOut, whenFar, _editor.Code[_loop.Head]) { IsRequest = false });
         }
 
         _editor.CopyLines(_loop.Last, [new CopiedLine(setLimit[0], _condition, true)]);
@@ -258,8 +258,8 @@ internal sealed class CountedLoop
     // Beyond this the next step would begin again at the other end of int.
     private int FarEnd => (_counter.Step > 0 ? int.MaxValue : int.MinValue) - _counter.Step;
 
-    // Whether the counter cannot step over the bound and begin again at the other end of int.
-    private bool IsBoundSafe()
+    /// <summary>Whether the counter cannot step over the bound and begin again at the other end of int.</summary>
+    public bool IsBoundSafe()
     {
         Instruction bound = _editor.Code[_loop.Last - 1];
         bool stopsAtBound = Math.Abs(_counter.Step) == 1 && _editor.Code[_loop.Last].OpCode.Code is Code.Blt or Code.Blt_S or Code.Bgt or Code.Bgt_S;

@@ -143,24 +143,30 @@ internal readonly record struct Variable(object Definition, TypeReference Type)
         ? Instruction.Create(OpCodes.Ldloca, local)
         : Instruction.Create(OpCodes.Ldarga, (ParameterDefinition)Definition);
 
-    public static Variable? Loaded(MethodEditor editor, int index) => editor.Code[index].OpCode.Code switch
+    public static Variable? Loaded(MethodEditor editor, int index) => Loaded(editor, editor.Code[index]);
+
+    public static Variable? Loaded(MethodEditor editor, Instruction instruction) => instruction.OpCode.Code switch
     {
-        Code.Ldloc_0 or Code.Ldloc_1 or Code.Ldloc_2 or Code.Ldloc_3 => Local(editor, editor.Code[index].OpCode.Code - Code.Ldloc_0),
-        Code.Ldloc or Code.Ldloc_S => Of(editor.Code[index]),
-        Code.Ldarg_0 or Code.Ldarg_1 or Code.Ldarg_2 or Code.Ldarg_3 => Argument(editor, editor.Code[index].OpCode.Code - Code.Ldarg_0),
-        Code.Ldarg or Code.Ldarg_S => Of(editor.Code[index]),
+        Code.Ldloc_0 or Code.Ldloc_1 or Code.Ldloc_2 or Code.Ldloc_3 => Local(editor, instruction.OpCode.Code - Code.Ldloc_0),
+        Code.Ldloc or Code.Ldloc_S => Of(instruction),
+        Code.Ldarg_0 or Code.Ldarg_1 or Code.Ldarg_2 or Code.Ldarg_3 => Argument(editor, instruction.OpCode.Code - Code.Ldarg_0),
+        Code.Ldarg or Code.Ldarg_S => Of(instruction),
         _ => null,
     };
 
-    public static Variable? Stored(MethodEditor editor, int index) => editor.Code[index].OpCode.Code switch
+    public static Variable? Stored(MethodEditor editor, int index) => Stored(editor, editor.Code[index]);
+
+    public static Variable? Stored(MethodEditor editor, Instruction instruction) => instruction.OpCode.Code switch
     {
-        Code.Stloc_0 or Code.Stloc_1 or Code.Stloc_2 or Code.Stloc_3 => Local(editor, editor.Code[index].OpCode.Code - Code.Stloc_0),
-        Code.Stloc or Code.Stloc_S or Code.Starg or Code.Starg_S => Of(editor.Code[index]),
+        Code.Stloc_0 or Code.Stloc_1 or Code.Stloc_2 or Code.Stloc_3 => Local(editor, instruction.OpCode.Code - Code.Stloc_0),
+        Code.Stloc or Code.Stloc_S or Code.Starg or Code.Starg_S => Of(instruction),
         _ => null,
     };
 
-    public static Variable? Addressed(MethodEditor editor, int index) =>
-        editor.Code[index].OpCode.Code is Code.Ldloca or Code.Ldloca_S or Code.Ldarga or Code.Ldarga_S ? Of(editor.Code[index]) : null;
+    public static Variable? Addressed(MethodEditor editor, int index) => Addressed(editor.Code[index]);
+
+    public static Variable? Addressed(Instruction instruction) =>
+        instruction.OpCode.Code is Code.Ldloca or Code.Ldloca_S or Code.Ldarga or Code.Ldarga_S ? Of(instruction) : null;
 
     private static Variable Local(MethodEditor editor, int index) => new(editor.Body.Variables[index], editor.Body.Variables[index].VariableType);
 

@@ -122,6 +122,65 @@ internal sealed class MethodEditor
         return copy;
     }
 
+    /// <summary>A copy of a stretch of the code with the edits of this editor applied, which then leaves the method as it is.</summary>
+    /// <param name="range">The stretch.</param>
+    /// <param name="next">What comes right behind it.</param>
+    /// <param name="target">
+    /// Where a jump goes: the jump, its index (-1 if an edit has brought it) and that of its target; null for the target's place in the copy.
+    /// </param>
+    /// <param name="lines">Gets the lines of the copy.</param>
+    /// <param name="places">Where who comes to an instruction of the stretch lands in the copy.</param>
+    public List<Instruction> Excerpt(Loop range, Instruction next, Func<Instruction, int, int, Instruction?> target, List<CopiedLine> lines, out Instruction[] places)
+    {
+        Instruction[] own = new Instruction[range.Last - range.Head + 1];
+        Instruction[] heads = places = new Instruction[own.Length];
+        List<Instruction> result = [];
+        for (int i = range.Head; i <= range.Last; i++)
+        {
+            Instruction copy = own[i - range.Head] = Copy(_replaced.TryGetValue(i, out Instruction? replacement) ? replacement : Code[i]);
+            heads[i - range.Head] = copy;
+            if (_before.TryGetValue(i, out List<Instruction[]>? before))
+            {
+                heads[i - range.Head] = before[0][0];
+                before.ForEach(code => Insert(result, code));
+            }
+
+            Append(result, copy);
+            lines.Add(new CopiedLine(heads[i - range.Head], i, false));
+            if (_after.TryGetValue(i, out List<Instruction[]>? after))
+            {
+                after.ForEach(code => Insert(result, code));
+                lines.AddRange(_copies.GetValueOrDefault(i) ?? []);
+            }
+        }
+
+        foreach (Instruction branch in _openEnds)
+        {
+            branch.Operand = next;
+        }
+
+        for (int i = range.Head; i <= range.Last; i++)
+        {
+            Instruction copy = own[i - range.Head];
+            copy.Operand = _retargeted.TryGetValue(i, out Instruction? inserted) ? inserted : copy.Operand switch
+            {
+                Instruction old => Place(copy, i, old),
+                Instruction[] olds => Array.ConvertAll(olds, old => Place(copy, i, old)),
+                object other => other,
+                null => null,
+            };
+        }
+
+        foreach (Instruction branch in _jumpsToOriginals)
+        {
+            branch.Operand = Place(branch, -1, (Instruction)branch.Operand);
+        }
+
+        return result;
+
+        Instruction Place(Instruction branch, int from, Instruction old) => target(branch, from, IndexOf(old)) ?? heads[IndexOf(old) - range.Head];
+    }
+
     public void Commit()
     {
         Instruction[] heads = new Instruction[Code.Length];

@@ -37,7 +37,7 @@ internal static class UnrolledLoop
     /// <param name="loop">An innermost loop.</param>
     /// <param name="poll">Makes a read of the poll word.</param>
     /// <returns>The way to the twin.</returns>
-    public static ToTwin Apply(MethodEditor editor, Loop loop, Func<Instruction[]> poll)
+    public static WayOut Apply(MethodEditor editor, Loop loop, Func<Instruction[]> poll)
     {
         List<Instruction> code = [];
         List<CopiedLine> lines = [];
@@ -61,6 +61,6 @@ internal static class UnrolledLoop
         editor.After(loop.Last, [.. code, .. read, whenUp, Instruction.Create(OpCodes.Br, editor.Code[loop.Head])]);
         editor.CopyLines(loop.Last, lines);
         editor.Retarget(loop.Last, next);
-        return new ToTwin(loop, poll, whenUp, editor.Code[loop.Head]);
+        return new WayOut(loop, poll, whenUp, editor.Code[loop.Head]);
     }
 }

@@ -9,7 +9,7 @@ namespace ILPreempt.Weaver.Passes;
 /// <c>head: body; br head</c> becomes <c>head: check; body; br head</c>, or one of the forms that cost a tight loop less.
 /// </summary>
 /// <remarks>
-/// <para>A loop that calls anything has the plain check. A nest of loops without calls gets a <see cref="ColdTwin"/>, so
+/// <para>A loop that calls anything has the plain check. A nest of loops without calls gets a <see cref="LoopTwin"/>, so
 /// that the nest itself stays free of calls, and each of its loops the first of these forms that fits:</para>
 /// <list type="bullet">
 /// <item>none, if it ends by itself after few rounds (constant start and bound);</item>
@@ -36,7 +36,7 @@ internal sealed class LoopCheckPass : IMethodPass
         for (int i = 0; i < loops.Count; i++)
         {
             Loop nest = Loop.Nest(loops, i, out List<Loop> members);
-            if (context.Options.StripMine && IsCallFree(editor, nest) && ColdTwin.IsPossible(editor, nest))
+            if (context.Options.StripMine && IsCallFree(editor, nest) && LoopTwin.IsPossible(editor, nest))
             {
                 WithTwin(editor, nest, members, loops, context);
                 i += members.Count - 1;
@@ -46,7 +46,7 @@ internal sealed class LoopCheckPass : IMethodPass
             LoopPace? pace = LoopPace.Of(editor, loops[i], loops, context);
             if (!EndsSoon(editor, loops[i], pace))
             {
-                AtHead(editor, loops[i], Check(editor, loops[i], pace, v => v, context));
+                AtHead(editor, loops[i], Check(editor, loops[i], pace, context));
                 Count(context, pace is not null);
             }
         }
@@ -62,41 +62,69 @@ internal sealed class LoopCheckPass : IMethodPass
         }
 
         // The twin's code comes behind that of the loops, but they jump into it.
-        List<ToTwin> ways = [];
+        List<WayOut> ways = [];
+        List<WayOut> stops = [];
+        MethodEditor copy = new(editor.Method);
         foreach (Loop loop in members)
         {
-            ToTwin[] untested = WithoutTest(editor, loop, paces, loops, context);
+            WayOut[] untested = WithoutTest(editor, loop, paces, loops, context);
             ways.AddRange(untested.Length > 0 ? untested : [Tested(editor, loop, paces[loop], context)]);
+            stops.Add(InTwin(copy, loop, paces, loops, context));
             Count(context, untested.Length > 0 || paces[loop] is { IsInnermost: true });
         }
 
-        ColdTwin.Add(editor, nest, ways, (l, map) => Check(editor, l, paces[l], map, context));
+        LoopTwin.Add(editor, nest, ways, copy, stops, () => context.Runtime.Check()[^1]);
     }
 
-    private static ToTwin Tested(MethodEditor editor, Loop loop, LoopPace? pace, WeaveContext context)
+    private static WayOut Tested(MethodEditor editor, Loop loop, LoopPace? pace, WeaveContext context)
     {
         // Around loops the test of a counter saves nothing (docs/weaving.md).
         Instruction[] test = pace is { IsInnermost: true } ? pace.Test(v => v) : [];
         Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
         AtHead(editor, loop, [.. test, .. context.Runtime.Poll(), whenUp]);
-        return new ToTwin(loop, context.Runtime.Poll, whenUp, editor.Code[loop.Head]);
+        return new WayOut(loop, context.Runtime.Poll, whenUp, editor.Code[loop.Head]);
     }
 
     // A loop in a form whose rounds are not tested one by one; gives its ways to the twin, none if there is no such form.
-    private static ToTwin[] WithoutTest(MethodEditor editor, Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops, WeaveContext context)
+    private static WayOut[] WithoutTest(MethodEditor editor, Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops, WeaveContext context)
     {
         CountedLoop? counted = paces[loop] is { } pace ? CountedLoop.Find(editor, loop, pace.Counter) : null;
-        int rounds = LoopPace.WorkBetweenChecks / (paces[loop]?.Cost ?? 1);
         if (!loop.IsInnermost(loops))
         {
-            bool innerReadIt = paces.All(l => l.Key.Head <= loop.Head || l.Key.Last > loop.Last || IsWrittenOut(editor, l.Key, l.Value, loops));
-            return counted is not null && innerReadIt ? counted.ApplyInPlace(rounds / UnrolledLoop.Copies, context.Runtime.Poll) : [];
+            return counted is not null && InnerReadIt(editor, loop, paces, loops) ? counted.ApplyInPlace(Rounds(loop, paces, loops), context.Runtime.Poll) : [];
         }
 
-        return counted is not null ? [counted.Apply(rounds, paces[loop]!.Test(v => v), context.Runtime.Poll)]
+        return counted is not null ? [counted.Apply(Rounds(loop, paces, loops), paces[loop]!.Test(v => v), context.Runtime.Poll)]
             : IsWrittenOut(editor, loop, paces[loop], loops) ? [UnrolledLoop.Apply(editor, loop, context.Runtime.Poll)]
             : [];
     }
+
+    // The forms of innermost loops, but that nobody comes to the twin for a few rounds. Not the chunks of a loop around loops: who comes into an inner
+    // loop of the twin has not passed where the limit is set.
+    private static WayOut InTwin(MethodEditor copy, Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops, WeaveContext context)
+    {
+        LoopPace? pace = paces[loop];
+        CountedLoop? counted = pace is not null ? CountedLoop.Find(copy, loop, pace.Counter) : null;
+        if (counted?.IsBoundSafe() == true && loop.IsInnermost(loops))
+        {
+            return counted.ApplyInPlace(Rounds(loop, paces, loops), context.Runtime.Poll)[0];
+        }
+
+        if (IsWrittenOut(copy, loop, pace, loops))
+        {
+            return UnrolledLoop.Apply(copy, loop, context.Runtime.Poll);
+        }
+
+        Instruction whenUp = Instruction.Create(OpCodes.Brtrue, MethodEditor.End);
+        Instruction[] test = pace is { IsInnermost: true } ? pace.Test(v => v) : [];
+        return new WayOut(loop, context.Runtime.Poll, whenUp, copy.Code[loop.Head]) { Latch = [.. test, .. context.Runtime.Poll(), whenUp] };
+    }
+
+    private static int Rounds(Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops) =>
+        LoopPace.WorkBetweenChecks / (paces[loop]?.Cost ?? 1) / (loop.IsInnermost(loops) ? 1 : UnrolledLoop.Copies);
+
+    private static bool InnerReadIt(MethodEditor editor, Loop loop, Dictionary<Loop, LoopPace?> paces, List<Loop> loops) =>
+        paces.All(l => l.Key.Head <= loop.Head || l.Key.Last > loop.Last || IsWrittenOut(editor, l.Key, l.Value, loops));
 
     private static bool IsWrittenOut(MethodEditor editor, Loop loop, LoopPace? pace, List<Loop> loops) =>
         loop.IsInnermost(loops)
@@ -139,16 +167,16 @@ internal sealed class LoopCheckPass : IMethodPass
         return false;
     }
 
-    private static Instruction[] Check(MethodEditor editor, Loop loop, LoopPace? pace, Func<Variable, Variable> map, WeaveContext context)
+    private static Instruction[] Check(MethodEditor editor, Loop loop, LoopPace? pace, WeaveContext context)
     {
-        Instruction[] check = [.. pace?.Test(map) ?? [], .. context.Runtime.Check()];
+        Instruction[] check = [.. pace?.Test(v => v) ?? [], .. context.Runtime.Check()];
         if (!IsCallFree(editor, loop))
         {
             return check;
         }
 
         List<Variable> carried = FloatSpill.Carried(editor, loop);
-        return carried.Count == 0 ? check : FloatSpill.Around(editor, check, [.. carried.Select(map)]);
+        return carried.Count == 0 ? check : FloatSpill.Around(editor, check, carried);
     }
 
     // In a loop that calls anyway, the check's call changes nothing for the register allocator.

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using ILPreempt.Benchmarks.Table;
+using ILPreempt.Runtime;
 using ILPreempt.TestUtils;
 using ILPreempt.Weaver;
 using ILPreempt.Weaver.Resolving;
@@ -17,24 +18,30 @@ namespace ILPreempt.Benchmarks;
 /// Each round times both in alternating order; a process' figure is the median over rounds of woven/plain, which throws
 /// away what a neighbour on the machine did to a round. A second original copy, measured the same way, shows the noise. Where code and
 /// arrays come to lie is decided once for a process, and can make the same kernel 1.6 times as fast as its own copy; so several
-/// processes are asked, and the figure is the median of theirs.
+/// processes are asked, and the figure is the median of theirs. With <c>--asked</c> the poll word is up
+/// for some microseconds when a kernel begins, as when somebody else is asked to stop: the word is one for the whole process. Then loops run in the copies that have
+/// the calls, and where many goroutines take turns, that is where long loops are.
 /// </remarks>
 internal static class KernelOverhead
 {
     private const int Rounds = 15;
     private const int WarmUps = 3;
 
+    private static bool s_asked;
+
     /// <summary>Rows of the table. Plain is 1, by turns in one process.</summary>
-    public static Subject Subject() => new(
-        "kernels",
-        [
-            new Row("kernels/mean", "time of woven kernels, plain = 1: geometric mean", "x"),
-            new Row("kernels/worst", "time of woven kernels, plain = 1: worst", "x"),
-            .. Kernels.Kernels.All.Keys.Select(n => new Row($"kernels/{n}", n, "x") { PlotOnly = true }),
-        ],
-        (column, quick) => column == Column.Dotnet
-            ? new Answer(new Dictionary<string, double> { ["mean"] = 1, ["worst"] = 1 })
-            : Programs.Inside(column, quick ? ["kernels", "--rows", "--quick"] : ["kernels", "--rows"])) { Rounds = 1 };
+    public static IEnumerable<Subject> Subjects() =>
+    [
+        new("kernels", [.. Rows("kernels", "time of woven kernels"), .. Kernels.Kernels.All.Keys.Select(n => new Row($"kernels/{n}", n, "x") { PlotOnly = true })], Ask()) { Rounds = 1 },
+        new("kernels-asked", [.. Rows("kernels-asked", "time of woven kernels after somebody was asked to stop")], Ask("--asked")) { Rounds = 1 },
+    ];
+
+    private static IEnumerable<Row> Rows(string subject, string what) =>
+        [new Row($"{subject}/mean", $"{what}, plain = 1: geometric mean", "x"), new Row($"{subject}/worst", $"{what}, plain = 1: worst", "x")];
+
+    private static Func<Column, bool, Answer?> Ask(params string[] options) => (column, quick) => column == Column.Dotnet
+        ? new Answer(new Dictionary<string, double> { ["mean"] = 1, ["worst"] = 1 })
+        : Programs.Inside(column, ["kernels", "--rows", .. options, .. quick ? (string[])["--quick"] : []]);
 
     public static int Run(string[] args) => args.Contains("--once") ? RunOnce(args) : RunInProcesses(args);
 
@@ -99,6 +106,12 @@ internal static class KernelOverhead
             };
             WeaveReport report = new AssemblyWeaver(options, references).WeaveFile(original, woven);
             Console.WriteLine($"{report.LoopChecks} loop checks, {report.StripMinedLoopChecks} in counted loops, {report.PrologueChecks} in prologues");
+            if (args.Contains("--asked"))
+            {
+                s_asked = true;
+                new Thread(Answer) { IsBackground = true }.Start();
+            }
+
             Measure(Load(original, "plain"), Load(woven, "woven"), Load(original, "again"), only);
         }
         finally
@@ -107,6 +120,20 @@ internal static class KernelOverhead
         }
 
         return 0;
+    }
+
+    // Takes each request back after some microseconds, like one that another goroutine answers.
+    private static void Answer()
+    {
+        while (true)
+        {
+            while (Volatile.Read(ref StackGuard.Poll) == 0)
+            {
+            }
+
+            Thread.SpinWait(500);
+            Volatile.Write(ref StackGuard.Poll, 0);
+        }
     }
 
     private static Dictionary<string, Func<double>> Load(string file, string name)
@@ -155,6 +182,7 @@ internal static class KernelOverhead
             {
                 for (int i = 0; i < 32; i++)
                 {
+                    Volatile.Write(ref StackGuard.Poll, s_asked ? 1 : 0);
                     if (variant() != expected)
                     {
                         throw new InvalidOperationException($"{name}: the woven kernel computes something else.");
@@ -169,6 +197,7 @@ internal static class KernelOverhead
     private static double Time(Func<double> kernel)
     {
         double start = ThreadCpuMs();
+        Volatile.Write(ref StackGuard.Poll, s_asked ? 1 : 0);
         kernel();
         return ThreadCpuMs() - start;
     }

@@ -32,7 +32,7 @@ switch (args)
         Console.Error.WriteLine("""
             Usage: ILPreempt.Benchmarks all [--quick] [--only NAME...] [--no-go] [--output FOLDER]
                    ILPreempt.Benchmarks micro [BenchmarkDotNet's options]
-                   ILPreempt.Benchmarks kernels [--quick] [--no-strip] [NAME...]
+                   ILPreempt.Benchmarks kernels [--quick] [--asked] [--no-strip] [NAME...]
                    ILPreempt.Benchmarks starvation [TIMES] | throughput [TIMES]
                    ILPreempt.Benchmarks signals [slowdown] [--quick]
                    ILPreempt.Benchmarks dump [--quick]

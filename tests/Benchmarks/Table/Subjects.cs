@@ -29,7 +29,7 @@ internal static class Subjects
         .. Preemption(),
         .. Wakeups(),
         Ask("fairness", "fairness goroutines 8 N", "fairness threads 8 N", "fairness 8 N", 2_000, 600, new Row("spread", "largest / smallest share of the CPU among 8 hogs", "x")) with { Rounds = 3 },
-        KernelOverhead.Subject(),
+        .. KernelOverhead.Subjects(),
         .. s_slices.Select(Slices),
         .. s_requests.Select(Starvation.Subject),
         SyncOverAsync(),
