@@ -59,8 +59,9 @@ internal static class Program
         ulong minutes = Number(args, "--minutes") ?? 10;
         (int seeds, long checks, IReadOnlyList<CilFailure> failures) = CilFuzzer.Run(
             Number(args, "--from") ?? (ulong)DateTime.UtcNow.Ticks, Number(args, "--count") ?? ulong.MaxValue / 2, (int)(Number(args, "--processes") ?? 2), 50, TimeSpan.FromMinutes(minutes), Console.WriteLine);
-        Console.WriteLine($"{seeds} programs passed, {checks} checks met, {failures.Count} failed");
-        return failures.Count == 0 ? 0 : 1;
+        int ofJit = failures.Count(f => f.IsOfJit);
+        Console.WriteLine($"{seeds} programs passed, {checks} checks met, {failures.Count - ofJit} failed, {ofJit} more not without the JIT's optimiser");
+        return failures.Count == ofJit ? 0 : 1;
     }
 
     private static ulong? Number(string[] args, string name) =>

@@ -5,9 +5,13 @@ using ILPreempt.TestUtils;
 namespace ILPreempt.Stress.Cil;
 
 /// <summary>One seed on which original and woven differ.</summary>
-internal sealed record CilFailure(ulong Seed, string Text)
+/// <param name="Seed">The seed.</param>
+/// <param name="Text">What was seen.</param>
+/// <param name="IsOfJit">Whether nothing of it is left when the JIT does not optimise: then the JIT is at fault, for both were compiled from the same IL.</param>
+internal sealed record CilFailure(ulong Seed, string Text, bool IsOfJit)
 {
-    public override string ToString() => $"seed {Seed}: {Text}\n    replay: dotnet run -c Release --project tests/Stress -- cil --seed {Seed}";
+    public override string ToString() =>
+        $"seed {Seed}: {Text}{(IsOfJit ? " (not without the JIT's optimiser)" : "")}\n    replay: dotnet run -c Release --project tests/Stress -- cil --seed {Seed}";
 }
 
 /// <summary>Sends ranges of seeds to child processes, half of them with a JIT that optimises at once.</summary>
@@ -60,7 +64,7 @@ internal static class CilFuzzer
                             Interlocked.Add(ref checks, long.Parse(words[1]));
                             break;
                         case "FAIL":
-                            Add(new CilFailure(at, words[1]));
+                            Add(at, words[1]);
                             break;
                         case "real":
                             isReal = true;
@@ -76,7 +80,7 @@ internal static class CilFuzzer
                     return;
                 }
 
-                Add(new CilFailure(at, (isReal ? "(or one of the next three) under the real scheduler: " : "") + ending));
+                Add(at, (isReal ? "(or one of the next three) under the real scheduler: " : "") + ending, isReal ? 4UL : 1);
                 if (isReal)
                 {
                     return;
@@ -86,29 +90,30 @@ internal static class CilFuzzer
             }
         }
 
-        void Add(CilFailure failure)
+        void Add(ulong seed, string text, ulong orOneOf = 1)
         {
+            CilFailure failure = new(seed, text, IsOfJit: Verdict(Child(seed, orOneOf, [], optimises: false)) is null);
             failures.Enqueue(failure);
             log?.Invoke(failure.ToString());
         }
     }
 
     /// <summary>Judges one seed, whole or in part; null if it passes.</summary>
-    public static string? Try(ulong seed, IReadOnlyCollection<ulong> leftOut)
-    {
-        (IReadOnlyList<string> lines, string ending) = Child(seed, 1, leftOut);
-        return lines.FirstOrDefault(l => l.StartsWith("FAIL ", StringComparison.Ordinal))?[5..] ?? (lines.Count > 0 && lines[^1] == "done" ? null : ending);
-    }
+    public static string? Try(ulong seed, IReadOnlyCollection<ulong> leftOut) => Verdict(Child(seed, 1, leftOut));
 
-    private static (IReadOnlyList<string> Lines, string Ending) Child(ulong first, ulong count, IReadOnlyCollection<ulong> leftOut)
+    private static string? Verdict((IReadOnlyList<string> Lines, string Ending) child) =>
+        child.Lines.FirstOrDefault(l => l.StartsWith("FAIL ", StringComparison.Ordinal))?[5..] ?? (child.Lines.Count > 0 && child.Lines[^1] == "done" ? null : child.Ending);
+
+    private static (IReadOnlyList<string> Lines, string Ending) Child(ulong first, ulong count, IReadOnlyCollection<ulong> leftOut, bool optimises = true)
     {
-        bool optimises = first / 50 % 2 == 0;
+        bool atOnce = first / 50 % 2 == 0;
         ProcessStartInfo info = new(Repo.Dotnet, [typeof(CilFuzzer).Assembly.Location, "cil-worker", $"{first}", $"{count}", .. leftOut.Select(p => $"{p}")])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        info.Environment["DOTNET_TieredCompilation"] = optimises ? "0" : "1";
+        info.Environment["DOTNET_TieredCompilation"] = atOnce ? "0" : "1";
+        info.Environment["DOTNET_JITMinOpts"] = optimises ? "0" : "1";
         info.Environment["DOTNET_TieredPGO"] = "0";
         info.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         info.Environment["ILPREEMPT_STRESS"] = $"1:{first % int.MaxValue}";
