@@ -360,5 +360,6 @@ class Program
             for (int i = 0; i < 1000; i++) { x ^= x << 13; x ^= x >> 7; x ^= x << 17; }
             rounds++;
         }
+        Volatile.Write(ref s_sink, (long)x); // or the JIT leaves the steps out
     }
 }
