@@ -69,7 +69,6 @@ internal static class Remarks
         ["fairness"] = "Turns are equal to a slice in both.",
         ["preempt-check"] = "The other's thread must be woken by the kernel. " + Pinned,
         ["preempt-signal"] = "The signal follows the request after 200 us of grace, in which woven code would have met a check (--grace); then sysmon hands the P over. Go switches inside the handler's return.",
-        ["kernels-asked"] = "The word that asks is one for the whole process, so every long loop runs in its twin from then on: in chunks that are moved on, and with bounds checks where the JIT had removed them.",
         ["slice-10ms"] = "Different compilers: compare with plain dotnet.",
         ["slice-1ms"] = "Go's slice stays 10 ms. " + Pinned,
         ["slice-100us"] = "Go's slice stays 10 ms. " + Pinned,

@@ -7,7 +7,7 @@ namespace ILPreempt.Stress.Cil;
 /// <summary>One seed on which original and woven differ.</summary>
 /// <param name="Seed">The seed.</param>
 /// <param name="Text">What was seen.</param>
-/// <param name="IsOfJit">Whether nothing of it is left when the JIT does not optimise: then the JIT is at fault, for both were compiled from the same IL.</param>
+/// <param name="IsOfJit">Whether it fails again, but not when the JIT does not optimise. What fails once and not again may be a race of ours.</param>
 internal sealed record CilFailure(ulong Seed, string Text, bool IsOfJit)
 {
     public override string ToString() =>
@@ -92,7 +92,8 @@ internal static class CilFuzzer
 
         void Add(ulong seed, string text, ulong orOneOf = 1)
         {
-            CilFailure failure = new(seed, text, IsOfJit: Verdict(Child(seed, orOneOf, [], optimises: false)) is null);
+            bool isOfJit = Verdict(Child(seed, orOneOf, [])) is not null && Verdict(Child(seed, orOneOf, [], optimises: false)) is null;
+            CilFailure failure = new(seed, text, isOfJit);
             failures.Enqueue(failure);
             log?.Invoke(failure.ToString());
         }
